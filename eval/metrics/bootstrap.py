@@ -1,9 +1,8 @@
 """How far a measure may be from the truth, by drawing whole groups of rows again.
 
-Near-copies of one letter succeed and fail together, so rows of one group are always drawn together: the
-cluster
-bootstrap (Davison & Hinkley 1997, section 3.8). The limits are taken from the spread of the draws rather than
-from their percentiles, which were too narrow in simulation (tests/eval/metrics/test_bootstrap.py).
+Near-copies of one letter succeed and fail together, so rows of one group are always drawn together:
+the cluster bootstrap (Davison & Hinkley 1997, section 3.8). The limits are taken from the spread of the draws
+rather than from their percentiles, which were too narrow in simulation (tests/eval/metrics/test_bootstrap.py).
 """
 
 from __future__ import annotations
@@ -106,8 +105,8 @@ def normal_limits(estimate: float, drawn: Floats, resampling: Resampling) -> tup
 def raised_limits(estimate: float, drawn: Floats, resampling: Resampling) -> tuple[float, float]:
     """Limits for a statistic that noise can only raise, as it raises the draws above the estimate.
 
-    The lower one stands below the estimate less that rise (Efron & Tibshirani 1993, section 10.6), the upper one
-    above the estimate itself: correcting both covered too seldom in simulation.
+    The lower one stands below the estimate less that rise (Efron & Tibshirani 1993, section 10.6), the upper
+    one above the estimate itself: correcting both covered too seldom in simulation.
     """
     reach = resampling.deviations * float(drawn.std(ddof=1))
     return 2 * estimate - float(drawn.mean()) - reach, estimate + reach
