@@ -2,7 +2,7 @@
 
 Near-copies of one letter succeed and fail together, so rows of one group are always drawn together:
 the cluster bootstrap (Davison & Hinkley 1997, section 3.8). The limits are taken from the spread of the draws
-rather than from their percentiles, which were too narrow in simulation (tests/eval/metrics/test_bootstrap.py).
+rather than from their percentiles, which were too narrow in simulation.
 """
 
 from __future__ import annotations

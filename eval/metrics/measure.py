@@ -18,6 +18,7 @@ from eval.metrics.calibration import (
 )
 from eval.metrics.checks import Floats, MetricError, codes, finite, fractions, same_rows, truths
 from eval.metrics.ordinal import kappa_of
+from eval.metrics.selective import largest_share_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class Measure:
             "high": number(self.high),
             "n": self.n,
         }
+
+
+def not_measured() -> Measure:
+    """What stands where no row could be counted."""
+    return Measure(math.nan, math.nan, math.nan, 0)
 
 
 def number(value: float) -> float | None:
@@ -110,6 +116,29 @@ def quadratic_kappa(
     drawn = bootstrap.drawn_from_sums(parts, lambda sums: kappa_of(sums, levels), resampling)
     low, high = bootstrap.normal_limits(value, drawn, resampling)
     return Measure(value, low, min(1.0, high), told.size)
+
+
+def largest_share(
+    confidence: ArrayLike, correct: ArrayLike, target: float, resampling: Resampling
+) -> Measure:
+    """Largest share of rows, in [0, 1], that can be kept while ``target`` of them are right.
+
+    See ``selective.largest_share_at``, whose value this is.
+    """
+    sure, right = finite("confidence", confidence), truths("correct", correct)
+    value = largest_share_at(sure, right, target).share
+    order = np.argsort(-sure, kind="stable")
+    right, ends = right[order], np.append(np.diff(sure[order]) != 0, True)
+
+    def swept(weights: Floats) -> float:
+        weighted = weights[order]
+        kept = np.cumsum(weighted)
+        reached = ends & (np.cumsum(weighted * right) >= target * kept) & (kept > 0)
+        return float(kept[reached].max() / kept[-1]) if reached.any() else 0.0
+
+    drawn = bootstrap.drawn_from_rows(swept, resampling)
+    low, high = bootstrap.normal_limits(value, drawn, resampling)
+    return Measure(value, max(0.0, low), min(1.0, high), sure.size)
 
 
 def _f1(
