@@ -1,0 +1,1 @@
+"""Evaluations and comparisons as one self-contained HTML page each."""
