@@ -1,0 +1,160 @@
+"""What two tickets have in common, as numbers. One row a candidate, one column a name of FEATURES."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .grams import BUCKETS, Rarity
+from .profile import Profile
+
+F32 = NDArray[np.float32]
+
+FEATURES: tuple[str, ...] = (
+    "meaning",
+    "wording",
+    "covered",
+    "runs",
+    "same_area",
+    "other_area",
+    "same_street",
+    "other_street",
+    "names_shared",
+    "names_differ",
+    "names_absent",
+    "main_name_shared",
+    "organisations_shared",
+    "organisations_differ",
+    "numbers_shared",
+    "numbers_differ",
+    "shorter",
+    "length_ratio",
+    "both_questions",
+)
+"""Columns that are fitted; see :func:`pair_features` for each one's meaning."""
+
+CONTEXT: tuple[str, ...] = (
+    "days",
+    "same_kind",
+    "other_kind",
+    "same_department",
+    "other_department",
+    "same_reporter",
+)
+"""Columns about the tickets around their text."""
+
+
+def pair_features(query: Profile, candidates: Sequence[Profile], rarity: Rarity) -> F32:
+    """Features (C, len(FEATURES)) of ``query`` against each candidate.
+
+    meaning: cosine of the vectors, [-1, 1]. wording: cosine of the weighted n-grams, [0, 1]. covered: share
+    of the n-gram weight of either text that the other has too (the larger share), [0, 1]. runs: ln(1 + summed
+    idf of shared 4-character runs). same/other area and street: 1 when both are known and equal/different.
+    names_shared: mean over both tickets' place names of how well each stands in the other's text (1 whole,
+    0.7 most of it), [0, 1]; names_differ: 1 when both name places and none is shared; names_absent: 1 when
+    neither names one; main_name_shared: the same for each ticket's first name alone, summed, 0.5 for a ticket
+    without one, [0, 2]. Organisations and numbers likewise. shorter: ln(1 + characters of the shorter text).
+    length_ratio: shorter by longer, [0, 1]. both_questions: 1 when both ask.
+    """
+    count = len(candidates)
+    rows = np.zeros((count, len(FEATURES)), dtype=np.float32)
+    if not count:
+        return rows
+    rows[:, 0] = np.stack([candidate.vector for candidate in candidates]) @ query.vector
+    rows[:, 1], rows[:, 2] = _wording(query, candidates)
+    rows[:, 3] = _runs(query, candidates, rarity)
+    for row, candidate in zip(rows, candidates, strict=True):
+        row[4:] = _told(query, candidate)
+    return rows
+
+
+def context_features(query: Profile, candidates: Sequence[Profile]) -> F32:
+    """Context (C, len(CONTEXT)): days apart (NaN when a time is unknown), then equalities as 0 or 1."""
+    rows = np.zeros((len(candidates), len(CONTEXT)), dtype=np.float32)
+    for row, other in zip(rows, candidates, strict=True):
+        if query.created_at is None or other.created_at is None:
+            row[0] = np.nan
+        else:
+            row[0] = abs((query.created_at - other.created_at).total_seconds()) / 86_400
+        row[1:3] = _equal(query.kind, other.kind)
+        row[3:5] = _equal(query.department, other.department)
+        row[5] = bool(query.reporter) and query.reporter == other.reporter
+    return rows
+
+
+def _wording(query: Profile, candidates: Sequence[Profile]) -> tuple[F32, F32]:
+    table = np.zeros(BUCKETS, dtype=np.float32)
+    table[query.grams.keys] = query.grams.weights
+    cosine = np.zeros(len(candidates), dtype=np.float32)
+    covered = np.zeros(len(candidates), dtype=np.float32)
+    for index, candidate in enumerate(candidates):
+        theirs = candidate.grams.weights
+        ours = table[candidate.grams.keys]
+        cosine[index] = ours @ theirs
+        shared = ours > 0
+        covered[index] = max(float(ours @ ours), float(theirs[shared] @ theirs[shared]))
+    return cosine, np.minimum(covered, 1.0)
+
+
+def _runs(query: Profile, candidates: Sequence[Profile], rarity: Rarity) -> F32:
+    table = np.zeros(BUCKETS, dtype=np.float32)
+    table[query.grams.runs] = rarity.idf[query.grams.runs]
+    return np.log1p(
+        np.array([table[candidate.grams.runs].sum() for candidate in candidates], dtype=np.float32)
+    )
+
+
+def _told(a: Profile, b: Profile) -> tuple[float, ...]:
+    shorter, longer = sorted((len(a.text), len(b.text)))
+    return (
+        *_equal(a.area, b.area),
+        *_equal(a.street, b.street),
+        *_shared(a.names, b.names, a.text, b.text),
+        _main_shared(a.names, b.text) + _main_shared(b.names, a.text),
+        *_shared(a.organisations, b.organisations, a.text, b.text)[:2],
+        *_shared(a.numbers, b.numbers, a.text, b.text)[:2],
+        float(np.log1p(shorter)),
+        shorter / longer if longer else 1.0,
+        float(a.question and b.question),
+    )
+
+
+def _equal(a: str, b: str) -> tuple[float, float]:
+    if not a or not b:
+        return 0.0, 0.0
+    return (1.0, 0.0) if a == b else (0.0, 1.0)
+
+
+def _shared(
+    ours: Sequence[str], theirs: Sequence[str], our_text: str, their_text: str
+) -> tuple[float, float, float]:
+    """(mean presence in the other text, 1 if both name something and share nothing, 1 if neither does).
+
+    Names are looked for in the other's text, not among its names: where one begins is a guess.
+    """
+    total = len(ours) + len(theirs)
+    if not total:
+        return 0.0, 0.0, 1.0
+    shared = sum(_presence(name, their_text) for name in ours) + sum(
+        _presence(name, our_text) for name in theirs
+    )
+    return shared / total, float(bool(ours) and bool(theirs) and not shared), 0.0
+
+
+def _main_shared(names: Sequence[str], text: str) -> float:
+    return _presence(names[0], text) if names else 0.5
+
+
+def _presence(name: str, text: str) -> float:
+    """1 when ``name`` stands in ``text``; 0.7 when a run of it does: three or more characters, six tenths.
+
+    People write a name with a character wrong or a part left out: 望江新城 for 华美望江新城.
+    """
+    if name in text:
+        return 1.0
+    if len(name) < 4 or name.isdigit():
+        return 0.0
+    part = max(3, -(-len(name) * 6 // 10))
+    return 0.7 if any(name[start : start + part] in text for start in range(len(name) - part + 1)) else 0.0
