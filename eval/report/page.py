@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eval.compare import Comparison
 from eval.departments import UNKNOWN
 from eval.report import figures, wording
+from eval.verdict import MEASURE_NAMES
 from model.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -47,6 +49,11 @@ def report_page(metrics: Mapping[str, Any]) -> str:
         if overall[part]:
             drawn[part] = figures.confusion(overall[part]["confusion"], names, name=part)
     return render("page.html", metrics=metrics, figures=drawn, unknown=UNKNOWN, **values)
+
+
+def comparison_page(comparison: Comparison, *, data: str = "") -> str:
+    """HTML of a comparison with its masked examples, for local use. Raises MissingExtra without jinja2."""
+    return render("comparison.html", it=comparison, data=data, measure_names=MEASURE_NAMES)
 
 
 def render(template: str, **values: Any) -> str:
