@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 import tracemalloc
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from model.calendar import SHANGHAI
+from model.errors import MissingExtra
 from model.records import (
     EMPTY_LETTER,
     Problem,
@@ -20,6 +23,7 @@ from model.records import (
     UnreadableRowError,
     count_records,
     read_records,
+    write_rows,
 )
 
 HEADER = "ticket_id,title,content,created_at,department,urgency,kind\n"
@@ -84,8 +88,6 @@ def test_csv_in_every_encoding(tmp_path: Path, encoding: str, line_end: str) -> 
 
 
 def test_jsonl(tmp_path: Path) -> None:
-    import json
-
     lines = "\n".join(json.dumps(value, ensure_ascii=False) for value in objects())
     for name in ("letters.jsonl", "letters.ndjson", "letters.txt"):
         path = written(tmp_path, "\ufeff" + lines, name=name)
@@ -443,6 +445,20 @@ def test_a_half_written_parquet(tmp_path: Path) -> None:
         read_records(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "library"),
+    [("a.parquet", b"PAR1", "pyarrow"), ("a.xlsx", b"PK\x03\x04", "openpyxl")],
+)
+def test_without_the_train_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(MissingExtra, match=rf"{library} is not installed; run: pip install 'fenbo\[train\]'"):
+        read_records(path)
+
+
 # Values
 
 
@@ -537,8 +553,6 @@ def test_a_citizens_words_are_left_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["letters.csv", "letters.jsonl", "letters.parquet"])
 def test_memory_stays_flat(tmp_path: Path, name: str) -> None:
-    from model.records import write_rows
-
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
     start = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=8)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from model.errors import MissingExtra
 from model.records import COLUMNS, RecordsError, read_records, write_rows
 from model.records.record import Record
 
@@ -177,6 +179,12 @@ def test_formulas_in_free_text_are_disarmed_in_csv_only_there(tmp_path: Path) ->
 def test_where_it_cannot_write(tmp_path: Path, name: str, says: str) -> None:
     with pytest.raises(RecordsError, match=says):
         write_rows(tmp_path / name, [], ["content"])
+
+
+def test_parquet_without_the_train_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match="pyarrow is not installed"):
+        write_rows(tmp_path / "out.parquet", [{"a": 1}], ["a"])
 
 
 def test_a_folder_in_the_way(tmp_path: Path) -> None:
