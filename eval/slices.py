@@ -14,7 +14,15 @@ from eval.metrics import measure
 from eval.tickets import ScoredTicket
 from model.calendar import SHANGHAI
 
-DIMENSIONS = ("district", "channel", "kind", "length", "month", "department_size")
+DIMENSION_NAMES = {
+    "district": "区",
+    "channel": "渠道",
+    "kind": "诉求类型",
+    "length": "篇幅",
+    "month": "月份",
+    "department_size": "单位的训练工单数",
+}
+DIMENSIONS = tuple(DIMENSION_NAMES)
 LENGTH_BANDS = ((30, "≤ 30 字"), (100, "31–100 字"), (300, "101–300 字"), (1000, "301–1000 字"))
 LONGEST = "> 1000 字"
 SIZE_BANDS = ((0, "没有"), (9, "1–9 条"), (29, "10–29 条"), (99, "30–99 条"), (499, "100–499 条"))

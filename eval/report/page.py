@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from eval.compare import Comparison
 from eval.departments import UNKNOWN
+from eval.history import Entry, History
 from eval.report import figures, wording
+from eval.slices import DIMENSION_NAMES
 from eval.verdict import MEASURE_NAMES
 from model.errors import MissingExtra
 
@@ -37,12 +39,7 @@ def report_page(metrics: Mapping[str, Any]) -> str:
         )
         months = metrics["slices"].get("month", [])
         if len(months) >= FEWEST_MONTHS:
-            drawn["months"] = figures.over_time(
-                [month["value"] for month in months],
-                [month["accuracy"] for month in months],
-                name="months",
-                label="分派准确率（%）",
-            )
+            drawn["months"] = _months(months, name="months")
         values["goal"] = wording.goal_met(overall["decisions"]["auto"]["accuracy"], target)
         values["sure"] = wording.calibrated(overall["calibration"])
     for part in ("urgency", "kind"):
@@ -56,6 +53,55 @@ def comparison_page(comparison: Comparison, *, data: str = "") -> str:
     return render("comparison.html", it=comparison, data=data, measure_names=MEASURE_NAMES)
 
 
+def history_page(history: History) -> str:
+    """HTML of all evaluations, by data: accuracy over versions, and over months of tickets for the newest
+    version.
+
+    Raises MissingExtra without matplotlib and jinja2, FenboError where the history cannot be read.
+    """
+    entries = history.entries()
+    by_data: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_data.setdefault(entry.data_sha256, []).append(entry)
+    sets = [_data_set(history, sha, of_data) for sha, of_data in by_data.items()]
+    return render("history.html", entries=entries, sets=sets)
+
+
+def _data_set(history: History, sha: str, entries: list[Entry]) -> dict[str, Any]:
+    routed = [entry for entry in entries if entry.accuracy is not None]
+    versions = months = ""
+    if len(routed) > 1:
+        versions = figures.over_time(
+            [entry.bundle for entry in routed],
+            [
+                {"value": entry.accuracy, "low": entry.accuracy_low, "high": entry.accuracy_high}
+                for entry in routed
+            ],
+            name=f"versions-{sha[:12]}",
+            label="分派准确率（%）",
+        )
+    if routed:
+        newest = history.evaluation(routed[-1].number).metrics["slices"].get("month", [])
+        if len(newest) >= FEWEST_MONTHS:
+            months = _months(newest, name=f"months-{sha[:12]}")
+    return {
+        "data": entries[-1].data,
+        "sha": sha[:12],
+        "entries": entries,
+        "versions": versions,
+        "months": months,
+    }
+
+
+def _months(entries: list[dict[str, Any]], *, name: str) -> str:
+    return figures.over_time(
+        [month["value"] for month in entries],
+        [month["accuracy"] for month in entries],
+        name=name,
+        label="分派准确率（%）",
+    )
+
+
 def render(template: str, **values: Any) -> str:
     """One of this folder's templates with the report's style and words, every value escaped."""
     text: str = (
@@ -64,7 +110,7 @@ def render(template: str, **values: Any) -> str:
         .render(
             css=(_FOLDER / "page.css").read_text(encoding="utf-8"),
             action_names=wording.ACTION_NAMES,
-            dimension_names=wording.DIMENSION_NAMES,
+            dimension_names=DIMENSION_NAMES,
             **values,
         )
     )

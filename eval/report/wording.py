@@ -9,14 +9,6 @@ Told = Mapping[str, Any]
 NOTHING = "—"
 
 ACTION_NAMES = {"auto": "自动分拨", "suggest": "建议，由人确认", "review": "由人判断"}
-DIMENSION_NAMES = {
-    "district": "区",
-    "channel": "渠道",
-    "kind": "诉求类型",
-    "length": "篇幅",
-    "month": "月份",
-    "department_size": "单位的训练工单数",
-}
 
 
 def percent(value: float | None, digits: int = 1) -> str:

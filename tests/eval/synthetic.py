@@ -24,7 +24,7 @@ DISTRICTS = ("福田区", "罗湖区", "南山区", "宝安区", "龙岗区", "�
 CHANNELS = ("微信小程序", "市长信箱", "12345 热线")
 LENGTHS = ("≤ 30 字", "31–100 字", "101–300 字", "301–1000 字", "> 1000 字")
 
-AUTO, SUGGEST = 0.75, 0.4
+AUTO, SUGGEST = 0.85, 0.5
 """Confidence from which a ticket goes out by itself, and from which a department is suggested."""
 
 
@@ -110,7 +110,7 @@ def _ticket(
 ) -> ScoredTicket:
     level = int(random.choice(4, p=[0.3, 0.55, 0.1, 0.05]))
     levels = np.full(4, 0.02)
-    guessed = level if random.random() < 0.93 else int(np.clip(level + random.choice([-1, 1]), 0, 3))
+    guessed = level if random.random() < 0.97 else int(np.clip(level + random.choice([-1, 1]), 0, 3))
     levels[guessed] += random.uniform(0.6, 1.0)
     levels /= levels.sum()
     kind = KIND_CODES[int(random.choice(6, p=[0.4, 0.25, 0.15, 0.05, 0.1, 0.05]))]
