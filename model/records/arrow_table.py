@@ -9,7 +9,7 @@ from typing import Any
 
 from model.errors import MissingExtra
 from model.records.record import Problem, RecordsError
-from model.records.table import Row, header_names
+from model.records.table import Row, first_line, header_names
 
 _BATCH = 1024
 
@@ -22,8 +22,9 @@ class ParquetTable:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._arrow = _library("pyarrow")
-        with self._open() as file:
-            self._header = header_names(path, file.schema_arrow.names)
+        file, names = self._open()
+        with file:
+            self._header = header_names(path, names)
             self._count = int(file.metadata.num_rows)
 
     def columns(self, wanted: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - the schema says it all
@@ -33,7 +34,8 @@ class ParquetTable:
     def rows(self, names: Collection[str]) -> Iterator[Row | Problem]:
         """Rows in order, numbered from 1."""
         kept = [name for name in self._header if name in names]
-        with self._open() as file:
+        file, _ = self._open()
+        with file:
             batches = file.iter_batches(batch_size=_BATCH, columns=kept)
             yield from _rows(self.path, batches, self._arrow, {})
 
@@ -41,12 +43,14 @@ class ParquetTable:
         """Rows, as the file's footer says."""
         return self._count
 
-    def _open(self) -> Any:
+    def _open(self) -> tuple[Any, list[str]]:
+        """The open file, and the names of its columns."""
         parquet = _library("pyarrow.parquet")
         try:
-            return parquet.ParquetFile(self.path, memory_map=True, pre_buffer=False)
-        except (self._arrow.ArrowException, OSError) as error:
-            raise RecordsError(f"{self.path}: not a whole Parquet file: {_first_line(error)}") from error
+            file = parquet.ParquetFile(self.path, memory_map=True, pre_buffer=False)
+            return file, file.schema_arrow.names
+        except (self._arrow.ArrowException, OSError, ValueError) as error:
+            raise RecordsError(f"{self.path}: not a whole Parquet file: {first_line(error)}") from error
 
 
 class DatasetTable:
@@ -66,7 +70,7 @@ class DatasetTable:
         try:
             self._dataset = datasets.load_from_disk(str(path))
         except (self._arrow.ArrowException, OSError, ValueError, KeyError) as error:
-            raise RecordsError(f"{path}: not a whole saved dataset: {_first_line(error)}") from error
+            raise RecordsError(f"{path}: not a whole saved dataset: {first_line(error)}") from error
         self._header = header_names(path, self._dataset.column_names)
 
     def columns(self, wanted: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - the features say it all
@@ -117,7 +121,7 @@ def _python_rows(path: Path, batches: Iterator[Any], arrow: Any) -> Iterator[dic
             rows = [] if batch is None else _microseconds(batch, arrow).to_pylist()
         except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
             raise RecordsError(
-                f"{path}: rows {line + 1} to {line + _BATCH} cannot be read: {_first_line(error)}"
+                f"{path}: rows {line + 1} to {line + _BATCH} cannot be read: {first_line(error)}"
             ) from error
         if batch is None:
             return
@@ -132,11 +136,6 @@ def _microseconds(batch: Any, arrow: Any) -> Any:
             coarse = batch.column(place).cast(arrow.timestamp("us", field.type.tz), safe=False)
             batch = batch.set_column(place, field.name, coarse)
     return batch
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _library(name: str) -> Any:

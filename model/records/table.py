@@ -46,3 +46,9 @@ def header_names(path: Path, names: Sequence[str]) -> tuple[str, ...]:
         if name and stripped.count(name) > 1:
             raise RecordsError(f"{path}: the column {name!r} stands in the header twice; rename one")
     return stripped
+
+
+def first_line(error: Exception) -> str:
+    """A library's message cut to one line, as every error of ours is."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 from model.errors import MissingExtra
 from model.records.record import Problem, RecordsError
-from model.records.table import Row, header_names
+from model.records.table import Row, first_line, header_names
+
+_DAMAGED = (
+    BadZipFile, zlib.error, ParseError, KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError,
+)  # fmt: skip
+"""What openpyxl lets through, first or in the middle, when a workbook is not what it should be."""
 
 
 class XlsxTable:
@@ -57,18 +64,22 @@ class XlsxTable:
         except ModuleNotFoundError as error:
             raise MissingExtra("openpyxl", "train") from error
         try:
-            book = openpyxl.load_workbook(self.path, read_only=True, data_only=True)
-        except (BadZipFile, KeyError, ValueError, OSError) as error:
-            raise RecordsError(f"{self.path}: not a whole Excel workbook (.xlsx): {error}") from error
-        try:
-            if not book.worksheets:
-                raise RecordsError(f"{self.path}: the workbook has no sheet with cells")
-            sheet = book.worksheets[0]
-            # Some programs write a wrong size into the file, and openpyxl would believe it.
-            sheet.reset_dimensions()
-            yield sheet, [repr(other.title) for other in book.worksheets[1:]]
-        finally:
-            book.close()
+            # An open file, because openpyxl refuses a path by its ending.
+            with self.path.open("rb") as file, closing(_workbook(openpyxl, file)) as book:
+                if not book.worksheets:
+                    raise RecordsError(f"{self.path}: the workbook has no sheet with cells")
+                sheet = book.worksheets[0]
+                # Some programs write a wrong size into the file, and openpyxl would believe it.
+                sheet.reset_dimensions()
+                yield sheet, [repr(other.title) for other in book.worksheets[1:]]
+        except _DAMAGED as error:
+            raise RecordsError(
+                f"{self.path}: not a whole Excel workbook (.xlsx): {first_line(error)}"
+            ) from error
+
+
+def _workbook(openpyxl: Any, file: BinaryIO) -> Any:
+    return openpyxl.load_workbook(file, read_only=True, data_only=True)
 
 
 def _filled_rows(sheet: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:

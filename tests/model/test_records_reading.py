@@ -7,14 +7,18 @@ import logging
 import sys
 import tracemalloc
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from model.calendar import SHANGHAI
-from model.errors import MissingExtra
+from model.errors import FenboError, MissingExtra
 from model.records import (
     EMPTY_LETTER,
     Problem,
@@ -435,6 +439,26 @@ def test_no_such_file_and_other_folders(tmp_path: Path) -> None:
         read_records(tmp_path)
 
 
+def test_a_workbook_with_one_byte_changed_says_so(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["content"])
+    for number in range(200):
+        book.active.append([f"第{number}封：井盖丢了"])
+    path = tmp_path / "export"
+    book.save(path)
+    assert len(read(path)[0]) == 200
+    whole = path.read_bytes()
+    for place in range(60, len(whole) - 60, len(whole) // 25):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            records, problems, _ = read(path)
+        except FenboError as error:
+            assert "\n" not in str(error)
+        else:
+            assert len(records) + len(problems) == 200
+
+
 def test_a_half_written_parquet(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -457,6 +481,20 @@ def test_without_the_train_extra(
     path.write_bytes(data)
     with pytest.raises(MissingExtra, match=rf"{library} is not installed; run: pip install 'fenbo\[train\]'"):
         read_records(path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.xlsx", "a.parquet", "a"])
+@given(data=st.binary(max_size=400) | st.text('\x00",\r\n{}:好a', max_size=60).map(str.encode))
+@example(data="content\n路".encode("gb18030"))
+@settings(deadline=None, max_examples=80)
+def test_no_bytes_at_all_make_it_crash(name: str, data: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        for prefix in (b"", b"title,content\n", b"PAR1", b"PK\x03\x04", b"\xef\xbb\xbf"):
+            path.write_bytes(prefix + data)
+            with suppress(FenboError):
+                count_records(path)
+                read(path)
 
 
 # Values

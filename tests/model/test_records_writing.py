@@ -142,7 +142,9 @@ def test_the_old_file_stands_until_the_last_row(tmp_path: Path) -> None:
         yield {"content": "新的"}
         assert "旧的" in path.read_text(encoding="utf-8")
 
-    write_rows(path, looking(), ["content"])
+    with path.open(encoding="utf-8") as reading:
+        write_rows(path, looking(), ["content"])
+        assert reading.read() == "content\n旧的\n"
     assert path.read_text(encoding="utf-8") == "content\n新的\n"
 
 

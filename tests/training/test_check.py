@@ -149,13 +149,13 @@ def test_html_is_whole_and_needs_nothing_else(report: DataReport, tmp_path: Path
 
 def test_html_escapes_what_the_file_says(tmp_path: Path) -> None:
     path = tmp_path / "<b>.csv"
-    row = "<script>alert(1)</script>"
+    row = "你好<script>alert(1)</script>再见"
     path.write_text(f"content,department,channel\n{row},{row},{row}\n{row},别处,$source\n", encoding="utf-8")
     run_check(path, taxonomy=None, out=tmp_path / "out")
     page = (tmp_path / "out" / "data-report.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert "<b>" not in page
-    assert "&lt;script&gt;" in page
+    assert page.count("&lt;script&gt;") == 4  # as department, as channel, and in the conflict twice
     assert "$source" in page
 
 
