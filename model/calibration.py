@@ -1,0 +1,116 @@
+"""From raw scores to probabilities that mean what they say.
+
+Everything here is fitted on letters that trained none of the models, and stored in ``calibration.json``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import FenboError
+from model.prediction import UrgencyCode
+
+F32 = NDArray[np.float32]
+
+
+def softmax(scores: F32) -> F32:
+    """Row-wise softmax, (N, K) → (N, K)."""
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    result: F32 = shifted / shifted.sum(axis=1, keepdims=True)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How department scores are joined: ``softmax(encoder · E + lexical · L)``.
+
+    A logarithmic opinion pool (Genest and Zidek 1986): both the blend and the temperature are in the two
+    weights. ``lexical_alone`` is the lexical model's own inverse temperature, for when it answers alone.
+    """
+
+    encoder: float
+    lexical: float
+    lexical_alone: float
+
+    def probabilities(self, lexical: F32, encoder: F32 | None) -> F32:
+        """Probabilities (N, K) from lexical scores (N, K) and, where there is an encoder, its logits (N, K)."""
+        if encoder is None:
+            return softmax(lexical * np.float32(self.lexical_alone))
+        return softmax(encoder * np.float32(self.encoder) + lexical * np.float32(self.lexical))
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionThresholds:
+    """When a ticket may go without a person. Probabilities are of the likeliest department.
+
+    ``auto`` holds for every department that ``departments`` does not name with a stricter value.
+    ``target`` is the share of auto tickets that are right, held with ``confidence`` on ``letters`` letters.
+    """
+
+    target: float = 0.95
+    confidence: float = 0.9
+    letters: int = 0
+    auto: float = 1.01
+    suggest: float = 0.5
+    departments: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UrgencyThresholds:
+    """Inverse temperature, and the probability from which a level is said: of emergency, of urgent or above."""
+
+    sharpness: float = 1.0
+    emergency: float = 0.5
+    urgent: float = 0.5
+
+
+    def level(self, probabilities: F32) -> UrgencyCode:
+        """The level said of probabilities (4,), low to emergency: missing a high one costs more than a false alarm."""
+        if probabilities[3] >= self.emergency:
+            return "emergency"
+        if probabilities[2] + probabilities[3] >= self.urgent:
+            return "urgent"
+        return "normal" if probabilities[1] >= probabilities[0] else "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """All fitted numbers of a bundle.
+
+    ``out_of_scope``: probability of the scope head from which a text is no request.
+    """
+
+    blend: Blend
+    decision: DecisionThresholds
+    urgency: UrgencyThresholds = UrgencyThresholds()
+    kind_sharpness: float = 1.0
+    out_of_scope: float = 0.5
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FenboError: not JSON, or not of this form.
+        """
+        try:
+            table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                blend=Blend(**table.pop("blend")),
+                decision=DecisionThresholds(**table.pop("decision")),
+                urgency=UrgencyThresholds(**table.pop("urgency")),
+                **table,
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise FenboError(f"{path.name}: not a calibration ({error}); export the bundle again") from error

@@ -1,0 +1,163 @@
+"""The encoder at serving time: tokens in, one vector a letter out, and linear heads on that vector.
+
+It runs on ONNX Runtime and needs neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import FenboError
+
+F32 = NDArray[np.float32]
+
+LONGEST = 384
+"""Tokens read in one pass. A longer letter is read in windows, whole."""
+
+PREFIX = "query: "
+"""What the encoder was pre-trained to see before a text (Wang et al. 2024, multilingual E5)."""
+
+_BATCH = 8
+
+
+def fitted(tokens: Sequence[int], longest: int) -> list[int]:
+    """At most ``longest`` tokens: three quarters from the head, the rest from the tail, where the point often is."""
+    if len(tokens) <= longest:
+        return list(tokens)
+    head = longest * 3 // 4
+    return [*tokens[:head], *tokens[len(tokens) - (longest - head) :]]
+
+
+def windows(tokens: Sequence[int], longest: int = LONGEST) -> list[list[int]]:
+    """The whole letter as windows of equal size, each framed by the first and last token."""
+    if len(tokens) <= longest:
+        return [list(tokens)]
+    first, *inner, last = tokens
+    count = math.ceil(len(inner) / (longest - 2))
+    size = math.ceil(len(inner) / count)
+    return [[first, *inner[low : low + size], last] for low in range(0, len(inner), size)]
+
+
+class Tokeniser:
+    """Text to token ids. Wraps the Hugging Face tokenizer of a bundle."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise FenboError(f"{path}: not a tokenizer ({error}); export the bundle again") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.padding = int(self._tokenizer.token_to_id("<pad>"))
+        self.masking = int(self._tokenizer.token_to_id("<mask>"))
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, with the prefix and framing tokens, not cut."""
+        batch = self._tokenizer.encode_batch_fast([PREFIX + text for text in texts])
+        return [encoding.ids for encoding in batch]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One linear layer: ``weight`` (K, width), ``bias`` (K,)."""
+
+    weight: F32
+    bias: F32
+
+    def __call__(self, vectors: F32) -> F32:
+        """(N, width) → (N, K)."""
+        return vectors @ self.weight.T + self.bias
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """All heads of a bundle by name; ``embedding`` is the one that gives the vector for duplicates."""
+
+    by_name: dict[str, Head]
+
+    def save(self, path: Path) -> None:
+        """Write as an npz of plain arrays."""
+        arrays = {}
+        for name, head in self.by_name.items():
+            arrays[f"{name}.weight"], arrays[f"{name}.bias"] = head.weight, head.bias
+        np.savez_compressed(path, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Heads:
+        """Read what :meth:`save` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            names = sorted(name.removesuffix(".weight") for name in arrays.files if name.endswith(".weight"))
+            return cls({name: Head(arrays[f"{name}.weight"], arrays[f"{name}.bias"]) for name in names})
+
+
+class Encoder:
+    """Mean-pooled vectors of letters from an ONNX graph with inputs ``tokens``, ``mask`` and output ``pooled``."""
+
+    def __init__(self, graph: Path, tokeniser: Tokeniser, heads: Heads, *, threads: int = 1) -> None:
+        self.tokeniser = tokeniser
+        self.heads = heads
+        self._session = _session(graph, threads)
+
+    def pooled(self, texts: Sequence[str]) -> F32:
+        """One vector a text, (N, width), not of unit length. Long texts are averaged over their windows."""
+        return self.pooled_tokens(self.tokeniser(texts))
+
+    def pooled_tokens(self, tokens: Sequence[Sequence[int]]) -> F32:
+        """As :meth:`pooled`, for letters already turned into tokens."""
+        pieces = [(row, window) for row, letter in enumerate(tokens) for window in windows(letter)]
+        total: F32 | None = None
+        weight = np.zeros(len(tokens), dtype=np.float32)
+        for rows, block, mask in self._blocks(pieces):
+            (vectors,) = self._session.run(["pooled"], {"tokens": block, "mask": mask})
+            if total is None:
+                total = np.zeros((len(tokens), vectors.shape[1]), dtype=np.float32)
+            length = mask.sum(axis=1).astype(np.float32)
+            np.add.at(total, rows, vectors * length[:, None])
+            np.add.at(weight, rows, length)
+        if total is None:
+            return np.zeros((0, self.heads.by_name["embedding"].weight.shape[1]), dtype=np.float32)
+        return total / weight[:, None]
+
+    def embedding(self, pooled: F32) -> F32:
+        """Unit vectors (N, width) for duplicates, from pooled ones."""
+        vectors = self.heads.by_name["embedding"](pooled)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
+
+    def _blocks(
+        self, pieces: list[tuple[int, list[int]]]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Blocks of like length: rows (B,), tokens (B, T), mask (B, T)."""
+        ordered = sorted(pieces, key=lambda piece: len(piece[1]))
+        for low in range(0, len(ordered), _BATCH):
+            part = ordered[low : low + _BATCH]
+            longest = len(part[-1][1])
+            tokens = np.full((len(part), longest), self.tokeniser.padding, dtype=np.int64)
+            mask = np.zeros_like(tokens)
+            for index, (_, window) in enumerate(part):
+                tokens[index, : len(window)] = window
+                mask[index, : len(window)] = 1
+            yield np.array([row for row, _ in part], dtype=np.int64), tokens, mask
+
+
+def _session(graph: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A spinning thread takes a core from the other workers of a busy machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base but Exception
+        raise FenboError(f"{graph.name}: cannot be loaded ({error}); export the bundle again") from error

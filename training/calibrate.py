@@ -1,0 +1,118 @@
+"""Fits blend, temperatures and thresholds on letters that trained neither model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.calibration import Blend, DecisionThresholds, UrgencyThresholds, softmax
+from model.errors import MissingExtra
+
+F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
+
+
+def fit_blend(lexical: F32, encoder: F32 | None, truth: I64) -> Blend:
+    """Weights that make the true departments likeliest (least negative log likelihood). Scores are (N, K)."""
+    alone = _minimise(lambda weights: _loss(lexical * weights[0], truth), [5.0])[0]
+    if encoder is None:
+        return Blend(encoder=0.0, lexical=alone, lexical_alone=alone)
+    both = _minimise(lambda weights: _loss(encoder * weights[0] + lexical * weights[1], truth), [0.7, 2.5])
+    return Blend(encoder=both[0], lexical=both[1], lexical_alone=alone)
+
+
+def fit_sharpness(logits: F32, truth: I64) -> float:
+    """Inverse temperature for logits (N, K) (temperature scaling; Guo et al. 2017)."""
+    return _minimise(lambda weights: _loss(logits * weights[0], truth), [1.0])[0]
+
+
+def fit_urgency(logits: F32, truth: I64) -> UrgencyThresholds:
+    """Temperature and levels' thresholds from urgency logits (N, 4).
+
+    Each threshold is where calling the level costs as much as not calling it, when a missed emergency weighs
+    as 8 false alarms and a missed urgent letter as 3: 1 / (1 + 8) and 1 / (1 + 3). No threshold is fitted to
+    the few high letters there are.
+    """
+    return UrgencyThresholds(sharpness=fit_sharpness(logits, truth), emergency=1 / 9, urgent=1 / 4)
+
+
+def fit_decision(
+    probabilities: F32,
+    truth: I64,
+    codes: Sequence[str],
+    *,
+    target: float = 0.95,
+    confidence: float = 0.9,
+    enough: int = 60,
+) -> DecisionThresholds:
+    """The lowest bar above which letters are right at the target rate, with the given confidence.
+
+    Learn-then-Test with fixed-sequence testing (Angelopoulos et al. 2021): bars are tried from the highest
+    down; each is kept while an exact binomial test rejects "fewer than ``target`` are right" at level
+    ``1 - confidence``, and the last kept is taken. A department with ``enough`` letters above that bar
+    whose own share of right ones is below the target gets a stricter bar of its own. Below ``auto``, tickets
+    are suggested while the true department is among the best three nine times out of ten.
+    """
+    best = probabilities.argmax(axis=1)
+    sure = probabilities.max(axis=1)
+    right = best == truth
+    auto = _lowest_bar(sure, right, target, confidence)
+    stricter = {}
+    for column in np.unique(best):
+        mine = (best == column) & (sure >= auto)
+        if mine.sum() >= enough and right[mine].mean() < target:
+            bar = _lowest_share(sure[mine], right[mine], target)
+            stricter[codes[column]] = round(max(bar, auto), 4)
+    near = (np.argsort(-probabilities, axis=1)[:, :3] == truth[:, None]).any(axis=1)
+    below = sure < auto
+    suggest = _lowest_share(sure[below], near[below], 0.9) if below.any() else auto
+    return DecisionThresholds(
+        target=target,
+        confidence=confidence,
+        letters=len(truth),
+        auto=round(float(auto), 4),
+        suggest=round(float(min(suggest, auto)), 4),
+        departments=stricter,
+    )
+
+
+def _lowest_bar(sure: F32, right: NDArray[np.bool_], target: float, confidence: float) -> float:
+    try:
+        from scipy.stats import binomtest
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "train") from error
+    kept = 1.01
+    for bar in np.arange(0.99, 0.2, -0.01):
+        above = sure >= bar
+        count = int(above.sum())
+        if count < 50:
+            continue
+        test = binomtest(int(right[above].sum()), count, target, alternative="greater")
+        if test.pvalue > 1 - confidence:
+            break
+        kept = float(bar)
+    return kept
+
+
+def _lowest_share(sure: F32, right: NDArray[np.bool_], target: float) -> float:
+    """Lowest value such that at least ``target`` of those at or above it are right; 1.01 if there is none."""
+    order = np.argsort(-sure)
+    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    good = np.flatnonzero(share >= target)
+    return float(sure[order][good[-1]]) if len(good) else 1.01
+
+
+def _loss(scores: F32, truth: I64) -> float:
+    chosen = softmax(scores)[np.arange(len(truth)), truth]
+    return float(-np.log(chosen.clip(1e-12)).mean())
+
+
+def _minimise(loss: object, start: list[float]) -> list[float]:
+    try:
+        from scipy.optimize import minimize
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "train") from error
+    found = minimize(loss, start, method="Nelder-Mead", bounds=[(0.0, 50.0)] * len(start))
+    return [float(value) for value in found.x]

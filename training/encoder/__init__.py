@@ -1,0 +1,1 @@
+"""Training of the encoder. The only files, with the export, that need torch."""

@@ -1,0 +1,151 @@
+"""Trains the encoder of a bundle and saves it for retraining: configuration, tokenizer, half-precision weights."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.encoder import Head, Heads, Tokeniser
+from model.errors import FenboError
+from model.ngrams import Document
+from training.corpus import Corpus
+from training.encoder.fit import Tokens, answers, fit_encoder, teacher_embeddings
+from training.encoder.network import Network, load_backbone
+from training.encoder_settings import FitSettings
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to start from. ``initial`` is a folder or a hub name, ``layers`` 0 for all of its layers.
+
+    ``soft`` holds a teacher's probabilities (N, K) for heads that the letters have no labels for, and
+    ``embedding`` its vectors (N, width); without them the initial encoder itself, whole, teaches the embedding.
+    ``heads`` are first weights by head name, where the classes are the same.
+    """
+
+    initial: str
+    layers: int
+    soft: dict[str, F32]
+    embedding: F32 | None
+    heads: Heads | None
+
+
+def device_name() -> str:
+    """``cuda`` where there is one, else ``cpu``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def train_encoder(
+    corpus: Corpus, dev: Corpus, plan: Plan, *, settings: FitSettings, work: Path, out: Path
+) -> Network:
+    """Fit on ``corpus``, stop by the department accuracy on ``dev``, save into the folder ``out``.
+
+    ``work`` keeps the checkpoint, so that a second call after a crash goes on.
+    """
+    device = device_name()
+    work.mkdir(parents=True, exist_ok=True)
+    tokeniser = Tokeniser(_tokeniser_file(plan.initial))
+    backbone = load_backbone(plan.initial, layers=plan.layers or None)
+    tokens = _tokens(corpus.documents, tokeniser)
+    teacher = plan.embedding if plan.embedding is not None else _teacher(plan.initial, tokens, work, device)
+    network = Network(backbone, {head: mask.shape[1] for head, mask in corpus.allowed.items()})
+    _start_heads(network, plan.heads)
+
+    checked = dev.select(dev.labelled("department"))
+    truth = checked.labels("department")
+    dev_tokens = tokeniser([document.text for document in checked.documents])
+
+    def validate(current: Network) -> float:
+        found = answers(current, dev_tokens, tokeniser.padding, device=device)["department"]
+        return float((found.argmax(axis=1) == truth).mean())
+
+    fit_encoder(
+        network,
+        corpus,
+        tokens,
+        teacher=teacher,
+        soft=plan.soft,
+        settings=settings,
+        checkpoint=work / "encoder.pt",
+        validate=validate,
+        device=device,
+    )
+    save_encoder(network, plan.initial, out)
+    return network
+
+
+def save_encoder(network: Network, initial: str, out: Path) -> None:
+    """Write ``config.json``, ``tokenizer.json``, ``model.safetensors`` (fp16) and ``heads.npz`` into ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    heads = {name: _head(module) for name, module in network.heads.items()}
+    Heads({**heads, "embedding": _head(network.embedding)}).save(out / "heads.npz")
+    state = {name: value.detach().cpu().half().contiguous() for name, value in network.backbone.state_dict().items()}
+    from safetensors.torch import save_file
+
+    save_file(state, str(out / "model.safetensors"), metadata={"format": "pt"})
+    network.backbone.config.save_pretrained(str(out))
+    source = _tokeniser_file(initial)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if (source.parent / name).exists():
+            shutil.copyfile(source.parent / name, out / name)
+
+
+def _head(module: torch.nn.Module) -> Head:
+    weight, bias = module.weight, module.bias
+    assert isinstance(weight, torch.Tensor)
+    assert isinstance(bias, torch.Tensor)
+    return Head(weight.detach().cpu().float().numpy(), bias.detach().cpu().float().numpy())
+
+
+def _tokens(documents: Sequence[Document], tokeniser: Tokeniser) -> Tokens:
+    return Tokens(
+        whole=tokeniser([document.text for document in documents]),
+        untitled=tokeniser([document.content or document.title for document in documents]),
+        padding=tokeniser.padding,
+        masking=tokeniser.masking,
+    )
+
+
+def _teacher(initial: str, tokens: Tokens, work: Path, device: str) -> F32:
+    """The untouched initial encoder's vectors, kept in ``work`` because they take minutes on a CPU."""
+    path = work / "teacher.npy"
+    if path.exists():
+        vectors: F32 = np.load(path, allow_pickle=False)
+        if len(vectors) == len(tokens.whole):
+            return vectors
+    vectors = teacher_embeddings(load_backbone(initial), tokens.whole, tokens.padding, device=device)
+    np.save(path, vectors, allow_pickle=False)
+    return vectors
+
+
+def _start_heads(network: Network, heads: Heads | None) -> None:
+    if heads is None:
+        return
+    modules = {**dict(network.heads.items()), "embedding": network.embedding}
+    for name, module in modules.items():
+        known = heads.by_name.get(name)
+        if known is not None and known.weight.shape == tuple(module.weight.shape):
+            with torch.no_grad():
+                module.weight.copy_(torch.from_numpy(known.weight))
+                module.bias.copy_(torch.from_numpy(known.bias))
+
+
+def _tokeniser_file(initial: str) -> Path:
+    folder = Path(initial)
+    if folder.is_dir():
+        path = folder / "tokenizer.json"
+    else:
+        from transformers.utils import cached_file
+
+        path = Path(cached_file(initial, "tokenizer.json") or "")
+    if not path.is_file():
+        raise FenboError(f"encoder: {initial} has no tokenizer.json; give a folder or model with a fast tokenizer")
+    return path

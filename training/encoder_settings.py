@@ -1,0 +1,29 @@
+"""How the encoder is fitted, as a preset says it. Kept apart from the loop, which needs torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """``layer_decay``: learning rate of a layer as a share of the one above (Howard and Ruder 2018)."""
+
+    epochs: int = 4
+    batch: int = 32
+    longest: int = 128
+    learning_rate: float = 2e-4
+    head_learning_rate: float = 2e-3
+    layer_decay: float = 0.9
+    weight_decay: float = 0.01
+    warm_up: float = 0.06
+    smoothing: float = 0.1
+    token_masking: float = 0.05
+    title_dropout: float = 0.15
+    head_weight: dict[str, float] = field(
+        default_factory=lambda: {"department": 1.0, "urgency": 0.5, "kind": 0.5, "scope": 0.2}
+    )
+    embedding_weight: float = 0.5
+    soft_weight: float = 0.5
+    patience: int = 2
+    seed: int = 20260401
