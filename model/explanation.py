@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.ngrams import Document, word_cutter
+from model.ngrams import Document, word_bounds
 from model.prediction import Evidence, Field, RuleHit, Span
 from model.text.prepared import Prepared
 
 F32 = NDArray[np.float32]
 MOST_SPANS = 6
+_PLACEHOLDER = re.compile(r"\[[A-Z]+\]")
 _MARKS = re.compile(r"[\s，。！？、；：,.!?;:()（）\"'“”《》\[\]【】]")
 
 
@@ -41,13 +42,13 @@ def occlusion_evidence(
 
 
 def _word_bounds(text: str) -> list[tuple[int, int]]:
-    bounds: list[tuple[int, int]] = []
-    position = 0
-    for word in word_cutter()(text):
-        if word.strip() and not _MARKS.fullmatch(word):
-            bounds.append((position, position + len(word)))
-        position += len(word)
-    return bounds
+    """Words that may speak for a department: no marks, and nothing of a placeholder for personal data."""
+    hidden = [found.span() for found in _PLACEHOLDER.finditer(text)]
+    return [
+        (start, end)
+        for start, end in zip(*word_bounds(text), strict=True)
+        if not _MARKS.fullmatch(text, start, end) and not any(low < end and start < high for low, high in hidden)
+    ]
 
 
 def _word_weights(text: str, weights: F32) -> list[tuple[int, int, float]]:

@@ -126,7 +126,9 @@ def word_cutter() -> Callable[[str], list[str]]:
     return cut
 
 
-def _word_bounds(text: str) -> tuple[list[int], list[int]]:
+@functools.lru_cache(maxsize=512)  # scores, evidence and the search for a second request read one letter in turn
+def word_bounds(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Starts and ends of the words of a text, spaces left out."""
     starts: list[int] = []
     ends: list[int] = []
     position = 0
@@ -136,7 +138,7 @@ def _word_bounds(text: str) -> tuple[list[int], list[int]]:
             starts.append(position)
             ends.append(following)
         position = following
-    return starts, ends
+    return tuple(starts), tuple(ends)
 
 
 def occurrences(documents: Sequence[Document]) -> Occurrences:
@@ -162,7 +164,7 @@ def occurrences(documents: Sequence[Document]) -> Occurrences:
     word_start: list[int] = []
     word_end: list[int] = []
     for text, offset in zip(texts, offsets[:-1].tolist(), strict=True):
-        starts, ends = _word_bounds(text)
+        starts, ends = word_bounds(text)
         word_start.extend(offset + start for start in starts)
         word_end.extend(offset + end for end in ends)
     first, last = np.array(word_start, dtype=np.int64), np.array(word_end, dtype=np.int64)

@@ -13,6 +13,9 @@ from model.errors import MissingExtra
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
+_FEWEST = 100
+"""Letters above a bar before it is tested: with fewer, one wrong letter would end the search by chance."""
+
 
 def fit_blend(lexical: F32, encoder: F32 | None, truth: I64) -> Blend:
     """Weights that make the true departments likeliest (least negative log likelihood). Scores are (N, K)."""
@@ -87,7 +90,7 @@ def _lowest_bar(sure: F32, right: NDArray[np.bool_], target: float, confidence: 
     for bar in np.arange(0.99, 0.2, -0.01):
         above = sure >= bar
         count = int(above.sum())
-        if count < 50:
+        if count < max(_FEWEST, 0.2 * len(sure)):
             continue
         test = binomtest(int(right[above].sum()), count, target, alternative="greater")
         if test.pvalue > 1 - confidence:

@@ -1,0 +1,51 @@
+"""Thresholds hold what they promise on letters that they were not fitted on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.calibration import softmax
+from training.calibrate import fit_blend, fit_decision
+
+
+def _letters(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Calibrated probabilities of four departments, and truths drawn from them."""
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(size=(count, 4)).astype(np.float32) * 4
+    probabilities = softmax(scores)
+    truth = np.array([generator.choice(4, p=row / row.sum()) for row in probabilities.astype(np.float64)])
+    return probabilities, truth
+
+
+def test_auto_holds_its_target_with_the_stated_confidence() -> None:
+    below = 0
+    for seed in range(40):
+        thresholds = fit_decision(*_letters(seed, 800), "ABCD", target=0.95, confidence=0.9)
+        probabilities, truth = _letters(1000 + seed, 20_000)
+        auto = probabilities.max(axis=1) >= thresholds.auto
+        below += bool(auto.any() and (probabilities.argmax(axis=1) == truth)[auto].mean() < 0.95)
+    assert below <= 8  # 10 % of 40 is 4; 8 or more would happen in 5 % of such trials
+
+
+def test_without_letters_enough_nothing_goes_alone() -> None:
+    probabilities, truth = _letters(1, 60)
+    assert fit_decision(probabilities, truth, "ABCD").auto > 1
+
+
+def test_a_weak_department_gets_a_stricter_bar() -> None:
+    probabilities, truth = _letters(3, 4000)
+    wrong = (probabilities.argmax(axis=1) == 2) & (np.random.default_rng(0).random(4000) < 0.15)
+    truth = np.where(wrong, 3, truth)
+    thresholds = fit_decision(probabilities, truth, "ABCD", target=0.9)
+    assert set(thresholds.departments) == {"C"}
+    assert thresholds.departments["C"] > thresholds.auto
+
+
+def test_the_blend_finds_the_temperature() -> None:
+    probabilities, truth = _letters(5, 4000)
+    logits = np.log(probabilities)
+    blend = fit_blend(logits / 7, None, truth)
+    assert blend.lexical_alone == pytest.approx(7, rel=0.1)
+    both = fit_blend(np.zeros_like(logits), logits / 3, truth)
+    assert both.encoder == pytest.approx(3, rel=0.1)
