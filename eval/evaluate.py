@@ -72,6 +72,8 @@ class Subject:
     command: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     """Name by code, of departments, urgency levels and kinds."""
+    notes: tuple[str, ...] = ()
+    """What the reader must know beside what the measures themselves show, in Chinese."""
 
 
 def evaluate(
@@ -200,7 +202,7 @@ def _about(
         "target": settings.target,
         "draws": settings.draws,
         "level": 0.95,
-        "notes": _notes(tickets, labelled),
+        "notes": [*subject.notes, *_notes(tickets, labelled)],
     }
 
 

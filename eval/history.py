@@ -121,17 +121,21 @@ class History:
                 return kept
         return Evaluation(dict(metrics))
 
-    def newest(self, *, data_sha256: str | None = None, before: int | None = None) -> Entry | None:
-        """The newest evaluation, of the named data alone and older than number ``before`` where these are
-        given.
+    def newest_pair(self) -> tuple[Evaluation, Evaluation | None]:
+        """The newest evaluation, and the one before it of another bundle on the same data, None without one.
+
+        Raises FenboError where nothing was kept.
         """
-        fitting = [
-            entry
-            for entry in self.entries()
-            if (data_sha256 is None or entry.data_sha256 == data_sha256)
-            and (before is None or entry.number < before)
-        ]
-        return fitting[-1] if fitting else None
+        entries = self.entries()
+        if not entries:
+            raise FenboError(f"history: {self._file} holds no evaluation; `fenbo eval` adds one")
+        newest = self.evaluation(entries[-1].number)
+        for entry in reversed(entries[:-1]):
+            if entry.data_sha256 == entries[-1].data_sha256:
+                earlier = self.evaluation(entry.number)
+                if _bundle_of(earlier) != _bundle_of(newest):
+                    return newest, earlier
+        return newest, None
 
     def _must_exist(self) -> None:
         if not self._file.is_file():
@@ -158,3 +162,8 @@ class History:
             raise FenboError(
                 f"history: {self._file} cannot be used ({error}); name another file with --history"
             ) from error
+
+
+def _bundle_of(evaluation: Evaluation) -> tuple[str, str]:
+    about = evaluation.metrics["about"]
+    return about["bundle"], about["bundle_created"]

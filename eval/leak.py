@@ -75,5 +75,5 @@ def refuse_many(leak: Leak, lines: Sequence[int]) -> None:
     share = f"{len(leak.copies)} of {leak.rows} letters ({100 * leak.share:.1f} %)"
     raise LeakError(
         f"data: {share} are copies of letters that the bundle was trained on (lines {some}, …), above the "
-        f"{100 * MOST:g} % allowed; use data that it has not seen, or --allow-leak to see numbers that flatter"
+        f"{100 * MOST:g} % allowed; use data that it has not seen, or --allow-leak to see flattering numbers"
     )

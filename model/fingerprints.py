@@ -95,24 +95,26 @@ class KnownTexts:
     def save(self, file: Path) -> None:
         """Write both tables as npz."""
         with file.open("wb") as stream:
-            np.savez(stream, exact=self.exact, near=self.near)
+            np.savez(stream, exact=self.exact, signatures=self.near)
 
     @classmethod
     def load(cls, file: Path) -> KnownTexts:
-        """Read what :meth:`save` wrote.
+        """Read what :meth:`save` wrote, or signatures alone, whole or cut: then no copy is told as exact.
 
         Raises FenboError where the file is missing or holds something else.
         """
         try:
             with np.load(file, allow_pickle=False) as tables:
-                exact, near = tables["exact"], tables["near"]
+                near = tables["signatures"]
+                exact = tables["exact"] if "exact" in tables else np.empty(0, dtype=np.uint64)
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise FenboError(
                 f"fingerprints: {file} cannot be read ({error}); copy the bundle again"
             ) from error
-        if exact.dtype != np.uint64 or near.dtype != np.uint16 or near.shape != (exact.size, SIZE):
+        rows = exact.size or near.shape[0]
+        if exact.dtype != np.uint64 or near.dtype.kind != "u" or near.shape != (rows, SIZE):
             raise FenboError(f"fingerprints: {file} holds tables of another shape; copy the bundle again")
-        return cls(exact, near)
+        return cls(exact, near.astype(np.uint16))
 
 
 def near_copies(

@@ -23,6 +23,12 @@ def interval(measure: Told, digits: int = 1) -> str:
     return f"{100 * measure['low']:.{digits}f}–{100 * measure['high']:.{digits}f}"
 
 
+def with_interval(measure: Told, digits: int = 1) -> str:
+    """A share with its limits, such as ``93.4 %（92.2–94.4）``."""
+    limits = interval(measure, digits)
+    return percent(measure["value"], digits) + (f"（{limits}）" if limits else "")
+
+
 def plain(value: float | None, digits: int = 3) -> str:
     """A number; a dash for None."""
     return NOTHING if value is None else f"{value:.{digits}f}"

@@ -55,17 +55,22 @@ def test_a_folder_that_was_written_over_is_not_mistaken_for_the_old_evaluation(
     assert history.evaluation(number) == Evaluation(old.metrics)
 
 
-def test_the_newest_of_the_same_data_is_found(history: History, tmp_path: Path) -> None:
-    for seed, data in enumerate(["d1", "d2", "d1", "d2"]):
-        history.add(evaluation(seed, data=data), folder=tmp_path)
-    assert [e.number for e in history.entries() if e == history.newest()] == [4]
-    newest = history.newest(data_sha256="d1")
-    assert newest is not None
-    assert newest.number == 3
-    before = history.newest(data_sha256="d1", before=3)
+def test_the_newest_stands_against_the_last_other_bundle_on_the_same_data(
+    history: History, tmp_path: Path
+) -> None:
+    first = evaluation(0, bundle="serving")
+    for one in (first, evaluation(1, data="d2"), evaluation(2, bundle="new"), evaluation(3, bundle="new")):
+        history.add(one, folder=tmp_path)
+    newest, before = history.newest_pair()
+    assert newest.metrics == evaluation(3, bundle="new").metrics
     assert before is not None
-    assert before.number == 1
-    assert history.newest(data_sha256="d9") is None
+    assert before.metrics == first.metrics
+
+
+def test_the_first_of_its_data_stands_alone(history: History, tmp_path: Path) -> None:
+    history.add(evaluation(0), folder=tmp_path)
+    history.add(evaluation(1, bundle="new", data="d2"), folder=tmp_path)
+    assert history.newest_pair()[1] is None
 
 
 def test_charts_over_versions_and_months(history: History, tmp_path: Path) -> None:

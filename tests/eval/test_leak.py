@@ -92,6 +92,12 @@ def test_fingerprints_take_264_bytes_a_letter(known: KnownTexts) -> None:
     assert known.exact.size == 600
 
 
+def test_signatures_alone_still_tell_copies(trained_on: list[str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "fingerprints.npz", signatures=fingerprints(trained_on))
+    leak = find_copies([*fresh(9), trained_on[3]], KnownTexts.load(tmp_path / "fingerprints.npz"))
+    assert (leak.exact, leak.near) == ((), (9,))
+
+
 @pytest.mark.parametrize("damage", ["missing", "text", "cut", "shape"])
 def test_damaged_fingerprints_are_refused_by_file(tmp_path: Path, damage: str) -> None:
     file = tmp_path / "fingerprints.npz"
@@ -101,7 +107,7 @@ def test_damaged_fingerprints_are_refused_by_file(tmp_path: Path, damage: str) -
         KnownTexts.of(fresh(20)).save(file)
         file.write_bytes(file.read_bytes()[:-200])
     elif damage == "shape":
-        np.savez(file, exact=np.zeros(3, dtype=np.uint64), near=np.zeros((2, 128), dtype=np.uint16))
+        np.savez(file, exact=np.zeros(3, dtype=np.uint64), signatures=np.zeros((2, 128), dtype=np.uint16))
     with pytest.raises(FenboError, match=r"fingerprints\.npz"):
         KnownTexts.load(file)
 

@@ -1,0 +1,165 @@
+"""From a bundle and labelled letters to an evaluation: leak check, answers, measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eval.answers import answer, latency
+from eval.departments import routed
+from eval.evaluate import Measured, Settings, Subject, evaluate
+from eval.evaluation import Evaluation
+from eval.leak import Leak, find_copies, refuse_many
+from eval.letters import Letter, Letters
+from eval.metrics import measure
+from eval.metrics.bootstrap import by_group
+from eval.noise import label_noise
+from eval.tickets import ScoredTicket, group_names
+from model.fingerprints import FILE, KnownTexts
+from model.ngrams import Document
+from model.text.prepared import prepare
+
+if TYPE_CHECKING:
+    from model.router import Router
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An evaluation, and the masked texts of its tickets by id, for local reports alone."""
+
+    evaluation: Evaluation
+    texts: dict[str, str]
+
+
+def examine(
+    router: Router,
+    letters: Letters,
+    *,
+    settings: Settings,
+    allow_leak: bool = False,
+    command: str = "",
+    on_rows: Callable[[int], object],
+    on_notice: Callable[[str], object],
+) -> Examined:
+    """Evaluate a bundle on labelled letters.
+
+    Copies of training letters are left out, or counted where ``allow_leak``. Raises LeakError where they are
+    above 1 % and not allowed, NothingToMeasure where there is nothing to measure by.
+    """
+    leak = leak_of(router, letters)
+    if leak is None:
+        on_notice(f"{router.name} carries no {FILE}: whether it was trained on these letters is not known")
+    rows = without_copies(letters, [leak], allow_leak=allow_leak)
+    facts = router.manifest.facts
+    sizes = facts.get("department_counts")
+    tickets, texts = answer(router, rows, sizes=sizes, on_rows=on_rows)
+    lines = [letter.line for letter in letters.rows]
+    measured = Measured(
+        latency_ms=latency(router, rows),
+        baselines=_baselines(router, rows, tickets, settings, sizes),
+        leak=leak.as_json(lines, allowed=allow_leak) if leak else None,
+        noise=_noise(tickets, router.codes, settings),
+    )
+    subject = _subject(router, letters, command, leak_known=leak is not None)
+    evaluation = evaluate(tickets, router.codes, subject=subject, settings=settings, measured=measured)
+    return Examined(evaluation, texts)
+
+
+def leak_of(router: Router, letters: Letters) -> Leak | None:
+    """Which letters are copies of what the bundle was trained on; None where it carries no fingerprints."""
+    file = router.folder / FILE
+    if not file.is_file():
+        return None
+    return find_copies([letter.text for letter in letters.rows], KnownTexts.load(file))
+
+
+def without_copies(letters: Letters, leaks: Sequence[Leak | None], *, allow_leak: bool) -> list[Letter]:
+    """Letters that are copies of no bundle's training letters, or all where ``allow_leak``.
+
+    Raises LeakError.
+    """
+    if allow_leak:
+        return list(letters.rows)
+    copies: set[int] = set()
+    for leak in leaks:
+        if leak is not None:
+            refuse_many(leak, [letter.line for letter in letters.rows])
+            copies |= leak.copies
+    return [letter for row, letter in enumerate(letters.rows) if row not in copies]
+
+
+def _noise(
+    tickets: Sequence[ScoredTicket], codes: Sequence[str], settings: Settings
+) -> dict[str, Any] | None:
+    labelled = [ticket for ticket in tickets if ticket.true_department in codes]
+    if not labelled:
+        return None
+    rows = routed(labelled, codes, draws=settings.draws)
+    return label_noise(rows, [ticket.group for ticket in labelled])
+
+
+def _baselines(
+    router: Router,
+    letters: Sequence[Letter],
+    tickets: Sequence[ScoredTicket],
+    settings: Settings,
+    sizes: dict[str, int] | None,
+) -> list[dict[str, Any]]:
+    """Methods that need no training of their own: the most frequent department, and the lexical model
+    alone.
+    """
+    labelled = [row for row, ticket in enumerate(tickets) if ticket.true_department is not None]
+    if not labelled:
+        return []
+    codes = router.codes
+    answers = {"只用词面模型（线性）": _lexical(router, [letters[row] for row in labelled])}
+    known = {code: count for code, count in (sizes or {}).items() if code in codes}
+    if known:
+        most = max(known, key=known.__getitem__)
+        answers = {"多数类（全部派给训练里最多的单位）": [codes.index(most)] * len(labelled)} | answers
+    truth = np.array([_place(codes, tickets[row].true_department) for row in labelled])
+    sampling = by_group(group_names([tickets[row] for row in labelled]), draws=settings.draws)
+    return [
+        {
+            "name": name,
+            "accuracy": measure.share(truth == np.array(made), sampling).as_json(),
+            "macro_f1": measure.macro_f1(truth, made, sampling, classes=len(codes) + 1).as_json(),
+        }
+        for name, made in answers.items()
+    ]
+
+
+def _lexical(router: Router, letters: Sequence[Letter]) -> list[int]:
+    documents: list[Document] = [prepare(letter.ticket).document for letter in letters]
+    owners = [router.codes.index(router.taxonomy.resolve(code)) for code in router.lexical.codes]
+    return [owners[int(column)] for column in router.lexical.scores(documents).argmax(axis=1)]
+
+
+def _place(codes: Sequence[str], code: str | None) -> int:
+    return codes.index(code) if code in codes else len(codes)
+
+
+def _subject(router: Router, letters: Letters, command: str, *, leak_known: bool) -> Subject:
+    taxonomy, manifest = router.taxonomy, router.manifest
+    names = {department.code: department.name for department in taxonomy.departments}
+    names |= {level.code: level.name for level in taxonomy.urgency_levels}
+    names |= {kind.code: kind.name for kind in taxonomy.kinds}
+    return Subject(
+        bundle=router.name,
+        bundle_created=manifest.created,
+        taxonomy=taxonomy.name,
+        taxonomy_version=taxonomy.version,
+        code=router.versions.code,
+        data=letters.file.name,
+        data_sha256=letters.sha256,
+        rows_read=len(letters.rows) + letters.unreadable,
+        rows_unreadable=letters.unreadable,
+        evaluated_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        command=command,
+        names=names,
+        notes=() if leak_known else ("模型包没有带训练数据的指纹，无法检查这些工单是否训练过。",),
+    )
