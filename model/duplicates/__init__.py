@@ -1,0 +1,1 @@
+"""Tickets that are the same matter: pair score, live index, clusters."""

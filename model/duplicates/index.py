@@ -1,0 +1,234 @@
+"""The live candidate index: nearest vectors within a window of weeks and an area.
+
+Up to EXACT rows every vector is compared. Above, tickets are first compared by a sketch: 255 bits, each the
+side of a random plane that the vector lies on (Charikar 2002), drawn within the principal axes of the tickets
+seen; the best of those are then compared by their vectors, kept as int8. Approximate, yet with recall above
+0.99; and unlike a graph it takes a ticket in constant time, forgets a week by dropping its arrays, and needs
+numpy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import FenboError
+
+from .shard import Shard
+
+F32 = NDArray[np.float32]
+I8 = NDArray[np.int8]
+U8 = NDArray[np.uint8]
+U32 = NDArray[np.uint32]
+U64 = NDArray[np.uint64]
+I64 = NDArray[np.int64]
+
+EXACT = 5_000
+"""A search among so few rows compares every vector."""
+AXES_AT = 5_000
+"""From this many rows on, the principal axes are worth fitting; the index wants them then."""
+EVERYWHERE = 200_000
+"""Up to this many rows a search crosses areas; above, it keeps to its own and to unplaced tickets."""
+KEPT_AXES = 352
+"""Components kept of a vector once the axes are known; of an encoder's 384 the rest hold about 1 %."""
+SKETCHED_AXES = 192
+BITS = 255
+"""Bits of a sketch; one less than four words hold, so that a distance fits a byte."""
+WORDS = 4
+_SCALE = np.float32(254.0)
+"""int8 steps a unit: components beyond ±0.5 of a unit vector are cut off, which hardly any has."""
+_SHORTLIST = 1_000
+_LONGEST_SHORTLIST = 4_000
+_SHORTLIST_SHARE = 0.005
+_BLOCK = 64
+_CHUNK = 1 << 16
+
+Key = tuple[str, int]
+"""(area, week); area is empty for tickets without a known place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The nearest tickets, nearest first: numbers (K,) and approximate cosines (K,)."""
+
+    numbers: I64
+    similarity: F32
+
+
+class VectorIndex:
+    """Vectors of the live tickets by area and week. Not thread-safe: one process and one thread own it.
+
+    ``axes`` (D, K): the orthonormal axes vectors are expressed on, most telling first; None to keep vectors
+    as they are and compare every one.
+    """
+
+    def __init__(self, dimensions: int, *, axes: F32 | None = None) -> None:
+        if dimensions < 1:
+            raise FenboError(f"index dimensions is {dimensions}; expected at least 1")
+        if axes is not None and (axes.ndim != 2 or len(axes) != dimensions):
+            raise FenboError(f"index axes have shape {axes.shape}; expected ({dimensions}, K)")
+        self.dimensions = dimensions
+        self.axes = axes
+        self._planes = _planes(axes)
+        self.shards: dict[Key, Shard] = {}
+        self.rows = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the arrays."""
+        return sum(shard.nbytes for shard in self.shards.values())
+
+    def add(self, number: int, vector: F32, *, area: str, week: int) -> None:
+        """Add ticket ``number`` (below 2**32) with its vector (D,) of unit length."""
+        self.add_many(np.array([number], dtype=np.uint32), vector[None, :], area=area, week=week)
+
+    def add_many(self, numbers: U32, vectors: F32, *, area: str, week: int) -> None:
+        """Add tickets (N,) of one area and week with their vectors (N, D)."""
+        shard = self.shards.get((area, week))
+        if shard is None:
+            kept = self.dimensions if self.axes is None else self.axes.shape[1]
+            shard = self.shards[area, week] = Shard.empty(kept, 0 if self.axes is None else WORDS)
+        codes, sketches = self._coded(vectors)
+        shard.extend(codes, sketches, numbers)
+        self.rows += len(numbers)
+
+    def adopt(self, key: Key, shard: Shard) -> None:
+        """Take over a shard read from a snapshot."""
+        self.shards[key] = shard
+        self.rows += shard.rows
+
+    def drop_before(self, week: int) -> int:
+        """Forget all weeks before ``week``; returns how many vectors went."""
+        dropped = sum(self.shards.pop(key).rows for key in [key for key in self.shards if key[1] < week])
+        self.rows -= dropped
+        return dropped
+
+    def trim_before(self, week: int) -> None:
+        """Give back the spare capacity of weeks before ``week``."""
+        for (_, its), shard in self.shards.items():
+            if its < week:
+                shard.trim()
+
+    def vectors(self, key: Key) -> F32:
+        """The vectors of one shard (rows, D), as far as their codes and axes hold them."""
+        shard = self.shards[key]
+        kept: F32 = shard.codes[: shard.rows].astype(np.float32) / _SCALE
+        return kept if self.axes is None else kept @ self.axes.T
+
+    def search(self, vector: F32, *, most: int, area: str = "", weeks: range | None = None) -> Neighbours:
+        """The ``most`` nearest tickets to ``vector`` (D,) among those of ``weeks`` (all when None).
+
+        With an ``area``, and once there are more than EVERYWHERE rows, only that area's tickets and those
+        without a known place are searched.
+        """
+        shards = list(self._searched(area, weeks))
+        total = sum(shard.rows for shard in shards)
+        if most < 1 or not total:
+            return Neighbours(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+        codes, sketches = self._coded(vector[None, :])
+        if self.axes is None or total <= EXACT:
+            chosen = np.arange(total, dtype=np.int64)
+        else:
+            shortlist = min(max(_SHORTLIST, int(total * _SHORTLIST_SHARE)), _LONGEST_SHORTLIST)
+            distances = np.concatenate([_distances(sketches, shard) for shard in shards])
+            chosen = _nearest(distances, max(shortlist, 4 * most))
+        scores = _scores(codes[0], shards, chosen)
+        order = np.argsort(-scores, kind="stable")[:most]
+        numbers = _numbers(shards, chosen[order])
+        return Neighbours(numbers, (scores[order] / (_SCALE * _SCALE)).astype(np.float32))
+
+    def _searched(self, area: str, weeks: range | None) -> Iterator[Shard]:
+        everywhere = not area or self.rows <= EVERYWHERE
+        for (its_area, week), shard in self.shards.items():
+            if shard.rows and (weeks is None or week in weeks) and (everywhere or its_area in (area, "")):
+                yield shard
+
+    def _coded(self, vectors: F32) -> tuple[I8, U64]:
+        if self.axes is None or self._planes is None:
+            return _quantised(vectors), np.empty((0, len(vectors)), dtype=np.uint64)
+        kept = vectors @ self.axes
+        sides = np.zeros((len(vectors), WORDS * 64), dtype=bool)
+        sides[:, :BITS] = kept[:, : len(self._planes)] @ self._planes > 0
+        words = np.packbits(sides, axis=1).view(np.uint64)
+        return _quantised(kept), np.ascontiguousarray(words.T)
+
+
+def principal_axes(vectors: F32, most: int = KEPT_AXES) -> F32:
+    """Orthonormal axes (D, K) of ``vectors`` (N, D), one a column, by falling variance about the origin."""
+    _, axes = np.linalg.eigh((vectors.T @ vectors).astype(np.float64))
+    return np.ascontiguousarray(axes[:, ::-1][:, :most], dtype=np.float32)
+
+
+def _planes(axes: F32 | None) -> F32 | None:
+    if axes is None:
+        return None
+    draw = np.random.default_rng(0).standard_normal((min(SKETCHED_AXES, axes.shape[1]), BITS))
+    return draw.astype(np.float32)
+
+
+def _quantised(vectors: F32) -> I8:
+    codes: I8 = np.clip(np.rint(vectors * _SCALE), -127, 127).astype(np.int8)
+    return codes
+
+
+def _distances(sketch: U64, shard: Shard) -> U8:
+    """Number of bits in which each row differs from ``sketch`` (W, 1); shape (rows,)."""
+    result = np.empty(shard.rows, dtype=np.uint8)
+    for start in range(0, shard.rows, _CHUNK):
+        end = min(start + _CHUNK, shard.rows)
+        differing = np.bitwise_count(shard.sketches[:, start:end] ^ sketch)
+        np.add.reduce(differing, axis=0, dtype=np.uint8, out=result[start:end])
+    return result
+
+
+def _nearest(distances: U8, most: int) -> I64:
+    """Ascending offsets of the ``most`` smallest distances, or more, up to 4 · ``most``.
+
+    The most-th smallest of the block minima is no smaller than the most-th smallest distance, so all of the
+    nearest are within it; one pass over the distances, where a partition would take several.
+    """
+    whole = len(distances) // _BLOCK * _BLOCK
+    if whole // _BLOCK <= most:
+        bound = np.partition(distances, most - 1)[most - 1] if len(distances) > most else np.uint8(255)
+    else:
+        # Strided blocks: the minimum over the first axis is taken row by row, which is fast.
+        minima = distances[:whole].reshape(_BLOCK, -1).min(axis=0)
+        bound = np.partition(minima, most - 1)[most - 1]
+    found = np.flatnonzero(distances <= bound).astype(np.int64)
+    if len(found) > 4 * most:
+        # Copies of one text tie in any number: of a tie the latest are kept.
+        order = np.argsort(-distances[found].astype(np.int16), kind="stable")[-most:]
+        found = np.sort(found[order])
+    return found
+
+
+def _scores(code: I8, shards: Sequence[Shard], chosen: I64) -> F32:
+    """Dot product of ``code`` (K,) with the rows at ``chosen``, ascending offsets over ``shards``."""
+    result = np.empty(len(chosen), dtype=np.float32)
+    wide = code.astype(np.float32)
+    for shard, first, last, offset in _parts(shards, chosen):
+        rows = shard.codes[chosen[first:last] - offset]
+        result[first:last] = rows.astype(np.float32) @ wide
+    return result
+
+
+def _numbers(shards: Sequence[Shard], offsets: I64) -> I64:
+    order = np.argsort(offsets, kind="stable")
+    ascending = offsets[order]
+    result = np.empty(len(offsets), dtype=np.int64)
+    for shard, first, last, offset in _parts(shards, ascending):
+        result[order[first:last]] = shard.numbers[ascending[first:last] - offset]
+    return result
+
+
+def _parts(shards: Iterable[Shard], ascending: I64) -> Iterator[tuple[Shard, int, int, int]]:
+    """(shard, from, to, offset of its first row) for each shard that some of the offsets lie in."""
+    first, offset = 0, 0
+    for shard in shards:
+        last = int(np.searchsorted(ascending, offset + shard.rows))
+        if last > first:
+            yield shard, first, last, offset
+        first, offset = last, offset + shard.rows
