@@ -29,21 +29,33 @@ def softmax(scores: F32) -> F32:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How department scores are joined: ``softmax(encoder · E + lexical · L)``.
+    """How department scores are joined, with ``z = encoder · E + lexical · L``:
 
-    A logarithmic opinion pool (Genest and Zidek 1986): both the blend and the temperature are in the two
-    weights. ``lexical_alone`` is the lexical model's own inverse temperature, for when it answers alone.
+    ``p = (1 - doubt) · softmax(z) + doubt · softmax(z / 3)``.
+
+    The sum is a logarithmic opinion pool (Genest and Zidek 1986), so blend and temperature are one. The flatter
+    part is for wrong labels: about one letter in ten could have gone to its second department, however sure the
+    scores are, and a temperature alone cannot say that. ``lexical_alone`` and ``doubt_alone`` are the same for
+    the lexical model by itself.
     """
 
     encoder: float
     lexical: float
+    doubt: float
     lexical_alone: float
+    doubt_alone: float
 
     def probabilities(self, lexical: F32, encoder: F32 | None) -> F32:
         """Probabilities (N, K) from lexical scores (N, K) and, where there is an encoder, its logits (N, K)."""
         if encoder is None:
-            return softmax(lexical * np.float32(self.lexical_alone))
-        return softmax(encoder * np.float32(self.encoder) + lexical * np.float32(self.lexical))
+            return doubted(lexical * np.float32(self.lexical_alone), self.doubt_alone)
+        return doubted(encoder * np.float32(self.encoder) + lexical * np.float32(self.lexical), self.doubt)
+
+
+def doubted(scores: F32, doubt: float) -> F32:
+    """Softmax of scores (N, K), mixed with a flatter one by the share ``doubt``."""
+    sure, flat = np.float32(1 - doubt), np.float32(doubt)
+    return sure * softmax(scores) + flat * softmax(scores / np.float32(3))
 
 
 @dataclass(frozen=True, slots=True)

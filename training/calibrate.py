@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.calibration import Blend, DecisionThresholds, UrgencyThresholds, softmax
+from model.calibration import Blend, DecisionThresholds, UrgencyThresholds, doubted, softmax
 from model.errors import MissingExtra
 
 F32 = NDArray[np.float32]
@@ -19,16 +19,22 @@ _FEWEST = 100
 
 def fit_blend(lexical: F32, encoder: F32 | None, truth: I64) -> Blend:
     """Weights that make the true departments likeliest (least negative log likelihood). Scores are (N, K)."""
-    alone = _minimise(lambda weights: _loss(lexical * weights[0], truth), [5.0])[0]
+    lexical_alone, doubt_alone = _minimise(
+        lambda weights: _loss(doubted(lexical * np.float32(weights[0]), weights[1]), truth), [5.0, 0.05], [50.0, 0.5]
+    )
     if encoder is None:
-        return Blend(encoder=0.0, lexical=alone, lexical_alone=alone)
-    both = _minimise(lambda weights: _loss(encoder * weights[0] + lexical * weights[1], truth), [0.7, 2.5])
-    return Blend(encoder=both[0], lexical=both[1], lexical_alone=alone)
+        return Blend(0.0, lexical_alone, doubt_alone, lexical_alone, doubt_alone)
+    both = _minimise(
+        lambda weights: _loss(doubted(encoder * np.float32(weights[0]) + lexical * np.float32(weights[1]), weights[2]), truth),
+        [0.7, 2.5, 0.05],
+        [50.0, 50.0, 0.5],
+    )
+    return Blend(*both, lexical_alone, doubt_alone)
 
 
 def fit_sharpness(logits: F32, truth: I64) -> float:
     """Inverse temperature for logits (N, K) (temperature scaling; Guo et al. 2017)."""
-    return _minimise(lambda weights: _loss(logits * weights[0], truth), [1.0])[0]
+    return _minimise(lambda weights: _loss(softmax(logits * np.float32(weights[0])), truth), [1.0], [50.0])[0]
 
 
 def fit_urgency(logits: F32, truth: I64) -> UrgencyThresholds:
@@ -107,15 +113,15 @@ def _lowest_share(sure: F32, right: NDArray[np.bool_], target: float) -> float:
     return float(sure[order][good[-1]]) if len(good) else 1.01
 
 
-def _loss(scores: F32, truth: I64) -> float:
-    chosen = softmax(scores)[np.arange(len(truth)), truth]
+def _loss(probabilities: F32, truth: I64) -> float:
+    chosen = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(chosen.clip(1e-12)).mean())
 
 
-def _minimise(loss: object, start: list[float]) -> list[float]:
+def _minimise(loss: Callable[[Sequence[float]], float], start: list[float], most: list[float]) -> list[float]:
     try:
         from scipy.optimize import minimize
     except ImportError as error:
         raise MissingExtra("scikit-learn", "train") from error
-    found = minimize(loss, start, method="Nelder-Mead", bounds=[(0.0, 50.0)] * len(start))
+    found = minimize(loss, start, method="Nelder-Mead", bounds=[(0.0, limit) for limit in most])
     return [float(value) for value in found.x]

@@ -17,6 +17,7 @@ from model.prediction import KIND_CODES, URGENCY_CODES
 from model.records import Problem, Record, parse_columns, read_records
 from model.taxonomy import Taxonomy
 from model.text.prepared import prepare
+from model.ticket import Ticket
 from training.corpus import Corpus, joined
 from training.settings import PRESETS, Source
 
@@ -108,11 +109,11 @@ def read_source(source: Source, taxonomy: Taxonomy) -> list[Letter]:
     path = root / source.path
     if not path.exists():
         raise FenboError(f"source {source.name!r}: {path} does not exist; set FENBO_DATA to the folder of letters")
-    crosswalk = _crosswalk(source.departments) if source.departments else None
+    meant = crosswalk(source.departments) if source.departments else None
     live = {department.code for department in taxonomy.live()}
     letters: list[Letter] = []
     for record in read_records(path, columns=parse_columns(source.columns), on_problem=lambda _: None):
-        departments = _departments(record.department, crosswalk, taxonomy) & live
+        departments = _departments(record.department, meant, taxonomy) & live
         if not departments and not source.every_letter:
             continue
         kind = record.kind or ""
@@ -137,21 +138,26 @@ def _crosswalks() -> dict[str, dict[str, list[str]]]:
     return tables
 
 
-def _crosswalk(name: str) -> Mapping[str, list[str]]:
+def crosswalk(name: str) -> Mapping[str, list[str]]:
+    """For each label of another city, the departments that may be meant.
+
+    Raises:
+        FenboError: no such crosswalk, with those there are.
+    """
     tables = _crosswalks()
     if name not in tables:
         raise FenboError(f"source.departments: {name!r} is not a crosswalk; allowed: {', '.join(sorted(tables))}")
     return tables[name]
 
 
-def _departments(label: str | None, crosswalk: Mapping[str, list[str]] | None, taxonomy: Taxonomy) -> set[str]:
+def _departments(label: str | None, meant: Mapping[str, list[str]] | None, taxonomy: Taxonomy) -> set[str]:
     if not label:
         return set()
-    if crosswalk is None:
+    if meant is None:
         return {taxonomy.resolve(label)}
-    if label in crosswalk:
-        return set(crosswalk[label])
-    return next((set(codes) for part, codes in crosswalk.items() if part in label), set())
+    if label in meant:
+        return set(meant[label])
+    return next((set(codes) for part, codes in meant.items() if part in label), set())
 
 
 def to_corpus(letters: Sequence[Letter], columns: Columns, name: str) -> Corpus:
@@ -181,7 +187,22 @@ def _answers(answers: Answers, head: str) -> Iterable[str]:
 
 
 def with_sources(main: Corpus, sources: Sequence[Source], taxonomy: Taxonomy, columns: Columns) -> Corpus:
-    """The main corpus and every source of the preset, one after the other."""
-    parts = [main]
+    """The main corpus, the descriptions of departments with few letters in it, and every source of the preset."""
+    parts = [main, to_corpus(_descriptions(main, taxonomy, columns), columns, "descriptions")]
     parts.extend(to_corpus(read_source(source, taxonomy), columns, source.name) for source in sources)
     return joined(parts)
+
+
+def _descriptions(main: Corpus, taxonomy: Taxonomy, columns: Columns) -> list[Letter]:
+    from training.descriptions import FEW, described
+
+    letters = main.allowed["department"].sum(axis=0)
+    found: list[Letter] = []
+    for code, count in zip(columns.departments, letters.tolist(), strict=True):
+        if count >= FEW or not taxonomy.department(code).matters:
+            continue
+        for text in described(taxonomy, code):
+            ticket = Ticket(text)
+            record = Record(line=0, ticket=ticket, department=code, urgency=None, kind=None, cluster=None)
+            found.append(Letter(record, prepare(ticket).document, Answers(departments=frozenset({code}))))
+    return found

@@ -1,0 +1,199 @@
+"""The numbers of the README and of ``docs/benchmark.md``, measured afresh: ``python -m eval.benchmark``.
+
+Reads the test parts of the real letters (``$FENBO_DATA`` or ``../shared/data``) and the letters that were
+written for this project and kept out of training. Nothing is chosen by what it prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.metrics.calibration import expected_calibration_error
+from eval.metrics.classification import class_table, confusion, macro_f1, top_k_accuracy
+from eval.metrics.intervals import wilson
+from eval.metrics.ordinal import recall_at_false_alarms
+from model.bundle import STARTER
+from model.prediction import URGENCY_CODES, Prediction
+from model.records import read_records
+from model.router import Router
+from model.ticket import Ticket
+
+ROOT = Path(__file__).resolve().parent.parent
+WRITTEN = ROOT / "tests" / "data"
+Rows = list[dict[str, str]]
+
+
+def real_letters() -> Path:
+    """Folder of the real letters."""
+    return Path(os.environ.get("FENBO_DATA") or ROOT.parent / "shared" / "data")
+
+
+def read_rows(path: Path) -> Rows:
+    """Rows of a CSV file by column name."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _tickets(rows: Rows) -> list[Ticket]:
+    return [Ticket(row["content"], title=row.get("title", "")) for row in rows]
+
+
+def department(router: Router, part: str) -> dict[str, Any]:
+    """Shenzhen's letters of one part: accuracy, top 3, macro-F1, calibration, what goes without a person."""
+    path = real_letters() / "shenzhen" / f"{part}.csv"
+    records = list(read_records(path, columns={"department": "department_code", "created_at": "asked"}))
+    codes, probabilities = router.probabilities([record.ticket for record in records])
+    truth = np.array([codes.index(router.taxonomy.resolve(record.department or "")) for record in records])
+    best = probabilities.argmax(axis=1)
+    right = best == truth
+    table = class_table(confusion(truth, best, classes=len(codes)))
+    actions = [p.decision.action for p in router.predict([record.ticket for record in records], explain="none")]
+    auto = np.array([action == "auto" for action in actions])
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    reached = np.flatnonzero(share >= 0.95)
+    low, high = wilson(int(right.sum()), len(right))
+    return {
+        "letters": len(truth),
+        "accuracy": _round(right.mean()),
+        "accuracy_95": [_round(low), _round(high)],
+        "top_3": _round(top_k_accuracy(truth, probabilities, 3)),
+        "macro_f1_10": _round(macro_f1(table, min_support=10)),
+        "share_at_95": _round((reached[-1] + 1) / len(order)) if len(reached) else 0.0,
+        "auto_share": _round(auto.mean()),
+        "auto_right": _round(right[auto].mean()) if auto.any() else None,
+        "calibration_error": _round(expected_calibration_error(probabilities.max(axis=1), right)),
+        "cold_predicted": int(sum(table.support[column] == 0 for column in best)),
+    }
+
+
+def urgency_and_kind(router: Router) -> dict[str, Any]:
+    """Annotated real letters: recall of high levels at given rates of false alarms, kind accuracy."""
+    rows = read_rows(real_letters() / "annotated" / "urgency_dev.csv")
+    predictions = router.predict(_tickets(rows), explain="none")
+    level = np.array([int(row["urgency"]) - 1 for row in rows])
+    raised = np.array([URGENCY_CODES.index(p.urgency.code) for p in predictions])
+    # A rule lifts a letter above every unlifted one; among equals the model's probability orders.
+    rule = [max((URGENCY_CODES.index(hit.level or "low") for hit in p.urgency.raised_by), default=0) for p in predictions]
+    emergency = np.array([p.urgency.probabilities["emergency"] for p in predictions]) + (np.array(rule) == 3)
+    urgent = np.array([p.urgency.probabilities["emergency"] + p.urgency.probabilities["urgent"] for p in predictions])
+    urgent = urgent + (np.array(rule) >= 2)
+    kinds = [(row["kind"], p.kind.code) for row, p in zip(rows, predictions, strict=True) if row["kind"]]
+    top, upper = level == 3, level >= 2
+    return {
+        "letters": len(rows),
+        "emergency_recall_at_5": _round(recall_at_false_alarms(emergency, top, 0.05).recall),
+        "urgent_recall_at_15": _round(recall_at_false_alarms(urgent, upper, 0.15).recall),
+        "emergency_recall_as_decided": _round((raised[top] == 3).mean()),
+        "emergency_false_alarms_as_decided": _round((raised[~top] == 3).mean()),
+        "urgent_recall_as_decided": _round((raised[upper] >= 2).mean()),
+        "urgent_false_alarms_as_decided": _round((raised[~upper] >= 2).mean()),
+        "kind_accuracy": _round(np.mean([truth == found for truth, found in kinds])),
+        "kind_letters": len(kinds),
+    }
+
+
+def written_emergencies(router: Router) -> dict[str, Any]:
+    """Emergencies and look-alikes that no training saw, by hazard."""
+    rows = [row for name in ("a", "b") for row in read_rows(WRITTEN / f"emergencies_heldout_{name}.csv")]
+    called = [p.urgency.code == "emergency" for p in router.predict(_tickets(rows), explain="none")]
+    groups: dict[str, dict[str, list[bool]]] = defaultdict(lambda: {"0": [], "1": []})
+    for row, emergency in zip(rows, called, strict=True):
+        groups[row["hazard"]][row["lookalike"]].append(emergency)
+        groups["all"][row["lookalike"]].append(emergency)
+    return {
+        hazard: {"recall": _round(np.mean(found["0"])), "false_alarms": _round(np.mean(found["1"]))}
+        for hazard, found in sorted(groups.items())
+    }
+
+
+def scope(router: Router) -> dict[str, Any]:
+    """Texts that are no request are sent to a person; real letters are not called so."""
+    outside = router.predict(_tickets(read_rows(WRITTEN / "out_of_scope.csv")), explain="none")
+    inside = router.predict(_tickets(read_rows(real_letters() / "shenzhen" / "dev.csv")), explain="none")
+    codes = {"out_of_scope", "unfamiliar", "too_little_text"}
+    return {
+        "recognised": _round(np.mean([_has(p, codes) for p in outside])),
+        "sent_to_a_person": _round(np.mean([p.decision.action != "auto" for p in outside])),
+        "letters_called_so": _round(np.mean([_has(p, codes) for p in inside])),
+    }
+
+
+def two_requests(router: Router) -> dict[str, Any]:
+    """Letters with two requests, and long ones with one."""
+    rows = read_rows(WRITTEN / "two_requests.csv")
+    predictions = router.predict(_tickets(rows), explain="none")
+    double = [(row, p) for row, p in zip(rows, predictions, strict=True) if row["department_2"]]
+    single = [p for row, p in zip(rows, predictions, strict=True) if not row["department_2"]]
+    named = [
+        {p.department.code, p.second_department.code if p.second_department else ""}
+        == {row["department"], row["department_2"]}
+        for row, p in double
+    ]
+    return {
+        "recognised": _round(np.mean([p.second_department is not None for _, p in double])),
+        "both_named": _round(np.mean(named)),
+        "false_alarms": _round(np.mean([p.second_department is not None for p in single])),
+    }
+
+
+def speed(router: Router) -> dict[str, Any]:
+    """One letter of 72 characters at a time, in process: median and 95th percentile, milliseconds."""
+    rows = read_rows(WRITTEN / "letters.csv")
+    text = "".join(row["content"] for row in rows)
+    letters = [Ticket(text[low : low + 72]) for low in range(0, 72 * 200, 72)]
+    for letter in letters[:20]:
+        router.predict([letter])
+    times = []
+    for letter in letters:
+        start = time.perf_counter()
+        router.predict([letter])
+        times.append((time.perf_counter() - start) * 1000)
+    return {"median_ms": _round(float(np.median(times)), 2), "p95_ms": _round(float(np.quantile(times, 0.95)), 2)}
+
+
+def _has(prediction: Prediction, codes: set[str]) -> bool:
+    return any(reason.code in codes for reason in prediction.decision.reasons)
+
+
+def _round(value: float | np.floating[Any], digits: int = 4) -> float:
+    return round(float(value), digits)
+
+
+MEASURES: dict[str, Callable[[Router], dict[str, Any]]] = {
+    "shenzhen_dev": lambda router: department(router, "dev"),
+    "shenzhen_test": lambda router: department(router, "test"),
+    "annotated_dev": urgency_and_kind,
+    "written_emergencies": written_emergencies,
+    "scope": scope,
+    "two_requests": two_requests,
+    "speed": speed,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the chosen measures as JSON, one a line."""
+    parser = argparse.ArgumentParser(prog="python -m eval.benchmark", description=__doc__)
+    parser.add_argument("measures", nargs="*", choices=[*MEASURES, []], metavar="MEASURE", help=", ".join(MEASURES))
+    parser.add_argument("--bundle", type=Path, default=STARTER)
+    options = parser.parse_args(arguments)
+    router = Router.from_pretrained(options.bundle)
+    for name in options.measures or MEASURES:
+        sys.stdout.write(json.dumps({name: MEASURES[name](router)}, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
