@@ -74,6 +74,13 @@ _leak_option = click.option(
 )
 @_leak_option
 @_history_option
+@click.option(
+    "--perturbed",
+    default=200,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="换写法各试多少条（客套话、错别字、繁体……）；0 不试。Letters rewritten to test robustness.",
+)
 @click.option("--no-history", is_flag=True, help="不记入历次评测。Do not keep it.")
 @click.option("--no-report", is_flag=True, help="只写 metrics.json，不画报告。Write no report.html.")
 def eval_command(
@@ -85,6 +92,7 @@ def eval_command(
     target: float,
     allow_leak: bool,
     history_file: Path,
+    perturbed: int,
     no_history: bool,
     no_report: bool,
 ) -> None:
@@ -95,15 +103,18 @@ def eval_command(
     from eval.evaluate import Settings
     from eval.examine import examine
     from eval.history import History
+    from eval.perturbations import PERTURBATIONS
 
     letters = _read(data, columns, strict)
     router = _router(bundle)
-    with _progress(len(letters.rows), "eval") as bar:
+    answers = len(letters.rows) + min(perturbed, len(letters.rows)) * (1 + len(PERTURBATIONS))
+    with _progress(answers, "eval") as bar:
         examined = examine(
             router,
             letters,
             settings=Settings(target=target),
             allow_leak=allow_leak,
+            perturbed=perturbed,
             command=_command(bundle, data, out, columns),
             on_rows=bar.update,
             on_notice=bar.write,

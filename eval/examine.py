@@ -18,6 +18,7 @@ from eval.letters import Letter, Letters
 from eval.metrics import measure
 from eval.metrics.bootstrap import by_group
 from eval.noise import label_noise
+from eval.robustness import robustness
 from eval.tickets import ScoredTicket, group_names
 from model.fingerprints import FILE, KnownTexts
 from model.ngrams import Document
@@ -41,6 +42,7 @@ def examine(
     *,
     settings: Settings,
     allow_leak: bool = False,
+    perturbed: int = 0,
     command: str = "",
     on_rows: Callable[[int], object],
     on_notice: Callable[[str], object],
@@ -48,7 +50,9 @@ def examine(
     """Evaluate a bundle on labelled letters.
 
     Copies of training letters are left out, or counted where ``allow_leak``. Raises LeakError where they are
-    above 1 % and not allowed, NothingToMeasure where there is nothing to measure by.
+    above 1 % and not allowed, NothingToMeasure where there is nothing to measure by. ``perturbed`` letters
+    are also written in other ways, to see whether the answer stays. ``on_rows`` is told how many answers
+    were given.
     """
     leak = leak_of(router, letters)
     if leak is None:
@@ -61,6 +65,7 @@ def examine(
     measured = Measured(
         latency_ms=latency(router, rows),
         baselines=_baselines(router, rows, tickets, settings, sizes),
+        robustness=robustness(router, rows, sample=perturbed, draws=settings.draws, on_rows=on_rows),
         leak=leak.as_json(lines, allowed=allow_leak) if leak else None,
         noise=_noise(tickets, router.codes, settings),
     )

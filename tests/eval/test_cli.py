@@ -84,7 +84,10 @@ def run(bundles: dict[str, StandIn], tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
 
     def call(command: Any, *words: str | Path) -> Result:
-        return CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=True)
+        given = [str(word) for word in words]
+        if command is cli.eval_command and "--help" not in given:
+            given += ["--perturbed", "0"]
+        return CliRunner().invoke(command, given)
 
     return call
 
@@ -126,6 +129,17 @@ def test_eval_writes_metrics_and_a_page_and_says_the_main_numbers(
     ]
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert check(page).loads == []
+
+
+@pytest.mark.usefixtures("run")
+def test_letters_are_rewritten_to_test_robustness(data: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        cli.eval_command, ["--data", str(data), "--out", str(tmp_path / "out"), "--perturbed", "20"]
+    )
+    assert result.exit_code == 0, result.output
+    told = metrics_of(tmp_path / "out")["overall"]["robustness"]
+    assert [entry["changed"]["n"] for entry in told] == [20] * 8
+    assert "换个写法还认得吗" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_no_text_of_a_letter_is_in_what_eval_writes(run: Run, data: Path, tmp_path: Path) -> None:
