@@ -11,6 +11,7 @@ from .grams import BUCKETS, Rarity
 from .profile import Profile
 
 F32 = NDArray[np.float32]
+U32 = NDArray[np.uint32]
 
 FEATURES: tuple[str, ...] = (
     "meaning",
@@ -85,25 +86,44 @@ def context_features(query: Profile, candidates: Sequence[Profile]) -> F32:
 
 
 def _wording(query: Profile, candidates: Sequence[Profile]) -> tuple[F32, F32]:
-    table = np.zeros(BUCKETS, dtype=np.float32)
-    table[query.grams.keys] = query.grams.weights
-    cosine = np.zeros(len(candidates), dtype=np.float32)
-    covered = np.zeros(len(candidates), dtype=np.float32)
-    for index, candidate in enumerate(candidates):
-        theirs = candidate.grams.weights
-        ours = table[candidate.grams.keys]
-        cosine[index] = ours @ theirs
-        shared = ours > 0
-        covered[index] = max(float(ours @ ours), float(theirs[shared] @ theirs[shared]))
-    return cosine, np.minimum(covered, 1.0)
+    """Cosine (C,) of the weighted n-grams, and the larger share (C,) of n-gram weight that the other has."""
+    keys, starts = _joined([candidate.grams.keys for candidate in candidates])
+    nothing = np.zeros(1, dtype=np.float32)
+    weights = [piece for candidate in candidates for piece in (candidate.grams.weights, nothing)]
+    theirs = np.concatenate(weights)
+    ours = _looked_up(query.grams.keys, query.grams.weights, keys)
+    cosine = np.add.reduceat(ours * theirs, starts)
+    mine = np.add.reduceat(ours * ours, starts)
+    its = np.add.reduceat(np.where(ours > 0, theirs * theirs, 0.0), starts)
+    return cosine, np.minimum(np.maximum(mine, its), 1.0)
 
 
 def _runs(query: Profile, candidates: Sequence[Profile], rarity: Rarity) -> F32:
-    table = np.zeros(BUCKETS, dtype=np.float32)
-    table[query.grams.runs] = rarity.idf[query.grams.runs]
-    return np.log1p(
-        np.array([table[candidate.grams.runs].sum() for candidate in candidates], dtype=np.float32)
-    )
+    runs, starts = _joined([candidate.grams.runs for candidate in candidates])
+    shared = _looked_up(query.grams.runs, rarity.idf[query.grams.runs], runs)
+    return np.log1p(np.add.reduceat(shared, starts))
+
+
+def _joined(parts: Sequence[U32]) -> tuple[U32, NDArray[np.int64]]:
+    """Buckets of all candidates in one array, each followed by a bucket of nobody's, and where each begins.
+
+    ``np.add.reduceat`` gives an empty part its first element, so no part may be empty: the last of each is
+    BUCKETS, which no text has.
+    """
+    ends = np.array([BUCKETS], dtype=np.uint32)
+    joined = np.concatenate([piece for part in parts for piece in (part, ends)])
+    starts = np.cumsum([0, *(len(part) + 1 for part in parts[:-1])])
+    return joined, starts
+
+
+def _looked_up(keys: U32, values: F32, wanted: U32) -> F32:
+    """The value of each wanted bucket (N,), 0 where ``keys`` lacks it."""
+    if not len(keys):
+        return np.zeros(len(wanted), dtype=np.float32)
+    order = np.argsort(keys)
+    places = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+    found = keys[order][places] == wanted
+    return np.where(found, values[order][places], np.float32(0.0)).astype(np.float32)
 
 
 def _told(a: Profile, b: Profile) -> tuple[float, ...]:

@@ -28,10 +28,8 @@ from .store import DAY, WEEK, DuplicateStore, Edge, IndexedVector, NewTicket, Ru
 F32 = NDArray[np.float32]
 
 WINDOW_DAYS = 90
-CANDIDATES = 20
-"""Tickets that are scored for each new one."""
-NEAREST = 40
-"""Tickets that the index is asked for, before their exact cosines are known."""
+CANDIDATES = 24
+"""Tickets that are scored for each new one: the twenty nearest, and room for what int8 ranks wrongly."""
 _REPRESENTATIVES = 4
 _CLOCK_SLACK = timedelta(days=1)
 _LOCAL = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -434,7 +432,7 @@ class DuplicateFinder:
         if not profile.text or not np.any(vector):
             return _Compared(profile, moment, wording, {}, {})
         weeks = range((moment - self.window) // WEEK, (moment + self.window) // WEEK + 1)
-        near = index.search(vector, most=NEAREST, area=profile.area, weeks=weeks).numbers.tolist()
+        near = index.search(vector, most=CANDIDATES, area=profile.area, weeks=weeks).numbers.tolist()
         tickets = self.store.tickets(near)
         near = [
             number
@@ -451,18 +449,13 @@ class DuplicateFinder:
         ]
         if others:
             tickets |= self.store.tickets(others)
-            scored |= self._scored(profile, others, every=True)
+            scored |= self._scored(profile, others)
         return _Compared(profile, moment, wording, scored, tickets)
 
-    def _scored(self, profile: Profile, numbers: Sequence[int], *, every: bool = False) -> dict[int, float]:
-        """Probability of each ticket; of the CANDIDATES nearest alone unless ``every``."""
+    def _scored(self, profile: Profile, numbers: Sequence[int]) -> dict[int, float]:
+        """Probability that ``profile`` is the same matter as each ticket."""
         profiles = self.store.profiles(numbers)
         found = [number for number in numbers if number in profiles]
-        if not found:
-            return {}
-        if not every and len(found) > CANDIDATES:
-            exact = np.stack([profiles[number].vector for number in found]) @ profile.vector
-            found = [found[place] for place in np.argsort(-exact, kind="stable")[:CANDIDATES]]
         values = self.scorer.probabilities(profile, [profiles[number] for number in found])
         return dict(zip(found, map(float, values), strict=True))
 

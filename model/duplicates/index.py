@@ -9,7 +9,7 @@ numpy alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +40,8 @@ BITS = 255
 WORDS = 4
 _SCALE = np.float32(254.0)
 """int8 steps a unit: components beyond ±0.5 of a unit vector are cut off, which hardly any has."""
-_SHORTLIST = 1_000
-_LONGEST_SHORTLIST = 4_000
+_SHORTLIST = 1_500
+_LONGEST_SHORTLIST = 5_000
 _SHORTLIST_SHARE = 0.005
 _BLOCK = 64
 _CHUNK = 1 << 16
@@ -207,28 +207,27 @@ def _nearest(distances: U8, most: int) -> I64:
 
 def _scores(code: I8, shards: Sequence[Shard], chosen: I64) -> F32:
     """Dot product of ``code`` (K,) with the rows at ``chosen``, ascending offsets over ``shards``."""
-    result = np.empty(len(chosen), dtype=np.float32)
-    wide = code.astype(np.float32)
-    for shard, first, last, offset in _parts(shards, chosen):
-        rows = shard.codes[chosen[first:last] - offset]
-        result[first:last] = rows.astype(np.float32) @ wide
-    return result
+    rows = [shard.codes[inside] for shard, inside in _parts(shards, chosen)]
+    scores: F32 = np.concatenate(rows).astype(np.float32) @ code.astype(np.float32)
+    return scores
 
 
 def _numbers(shards: Sequence[Shard], offsets: I64) -> I64:
     order = np.argsort(offsets, kind="stable")
-    ascending = offsets[order]
     result = np.empty(len(offsets), dtype=np.int64)
-    for shard, first, last, offset in _parts(shards, ascending):
-        result[order[first:last]] = shard.numbers[ascending[first:last] - offset]
+    parts = [shard.numbers[inside] for shard, inside in _parts(shards, offsets[order])]
+    result[order] = np.concatenate(parts)
     return result
 
 
-def _parts(shards: Iterable[Shard], ascending: I64) -> Iterator[tuple[Shard, int, int, int]]:
-    """(shard, from, to, offset of its first row) for each shard that some of the offsets lie in."""
-    first, offset = 0, 0
-    for shard in shards:
-        last = int(np.searchsorted(ascending, offset + shard.rows))
-        if last > first:
-            yield shard, first, last, offset
-        first, offset = last, offset + shard.rows
+def _parts(shards: Sequence[Shard], ascending: I64) -> Iterator[tuple[Shard, I64 | slice]]:
+    """Each shard that some of the offsets lie in, with its own rows among them."""
+    ends = np.cumsum([shard.rows for shard in shards])
+    lasts = np.searchsorted(ascending, ends)
+    first = 0
+    for shard, end, last in zip(shards, ends.tolist(), lasts.tolist(), strict=True):
+        if last - first == shard.rows:
+            yield shard, slice(0, shard.rows)
+        elif last > first:
+            yield shard, ascending[first:last] - (end - shard.rows)
+        first = last

@@ -153,7 +153,13 @@ class SqliteStore:
         self._connection.execute("INSERT INTO vectors VALUES (?, ?)", (number, vector_bytes(ticket.profile)))
         self._connection.execute(
             "INSERT INTO bodies VALUES (?, ?, ?, ?, ?)",
-            (number, ticket.title, ticket.content, facts_text(ticket.profile), grams_bytes(ticket.profile)),
+            (
+                number,
+                _storable(ticket.title),
+                _storable(ticket.content),
+                _storable(facts_text(ticket.profile)),
+                grams_bytes(ticket.profile),
+            ),
         )
         return number
 
@@ -355,6 +361,11 @@ class SqliteStore:
             marks = ",".join("?" * len(part))
             rows += self._connection.execute(f"{query} ({marks})", part).fetchall()
         return rows
+
+
+def _storable(text: str) -> str:
+    """``text`` without half characters, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _ruling(row: tuple[Any, ...]) -> Ruling:
