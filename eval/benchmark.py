@@ -58,7 +58,9 @@ def department(router: Router, part: str) -> dict[str, Any]:
     best = probabilities.argmax(axis=1)
     right = best == truth
     table = class_table(confusion(truth, best, classes=len(codes)))
-    actions = [p.decision.action for p in router.predict([record.ticket for record in records], explain="none")]
+    actions = [
+        p.decision.action for p in router.predict([record.ticket for record in records], explain="none")
+    ]
     auto = np.array([action == "auto" for action in actions])
     order = np.argsort(-probabilities.max(axis=1), kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
@@ -85,9 +87,14 @@ def urgency_and_kind(router: Router) -> dict[str, Any]:
     level = np.array([int(row["urgency"]) - 1 for row in rows])
     raised = np.array([URGENCY_CODES.index(p.urgency.code) for p in predictions])
     # A rule lifts a letter above every unlifted one; among equals the model's probability orders.
-    rule = [max((URGENCY_CODES.index(hit.level or "low") for hit in p.urgency.raised_by), default=0) for p in predictions]
+    rule = [
+        max((URGENCY_CODES.index(hit.level or "low") for hit in p.urgency.raised_by), default=0)
+        for p in predictions
+    ]
     emergency = np.array([p.urgency.probabilities["emergency"] for p in predictions]) + (np.array(rule) == 3)
-    urgent = np.array([p.urgency.probabilities["emergency"] + p.urgency.probabilities["urgent"] for p in predictions])
+    urgent = np.array(
+        [p.urgency.probabilities["emergency"] + p.urgency.probabilities["urgent"] for p in predictions]
+    )
     urgent = urgent + (np.array(rule) >= 2)
     kinds = [(row["kind"], p.kind.code) for row, p in zip(rows, predictions, strict=True) if row["kind"]]
     top, upper = level == 3, level >= 2
@@ -160,7 +167,10 @@ def speed(router: Router) -> dict[str, Any]:
         start = time.perf_counter()
         router.predict([letter])
         times.append((time.perf_counter() - start) * 1000)
-    return {"median_ms": _round(float(np.median(times)), 2), "p95_ms": _round(float(np.quantile(times, 0.95)), 2)}
+    return {
+        "median_ms": _round(float(np.median(times)), 2),
+        "p95_ms": _round(float(np.quantile(times, 0.95)), 2),
+    }
 
 
 def _has(prediction: Prediction, codes: set[str]) -> bool:
@@ -185,7 +195,9 @@ MEASURES: dict[str, Callable[[Router], dict[str, Any]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the chosen measures as JSON, one a line."""
     parser = argparse.ArgumentParser(prog="python -m eval.benchmark", description=__doc__)
-    parser.add_argument("measures", nargs="*", choices=[*MEASURES, []], metavar="MEASURE", help=", ".join(MEASURES))
+    parser.add_argument(
+        "measures", nargs="*", choices=[*MEASURES, []], metavar="MEASURE", help=", ".join(MEASURES)
+    )
     parser.add_argument("--bundle", type=Path, default=STARTER)
     options = parser.parse_args(arguments)
     router = Router.from_pretrained(options.bundle)

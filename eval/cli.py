@@ -212,7 +212,7 @@ def history_command(history_file: Path, out: Path | None) -> None:
         what = f"{entry.evaluated_at}  {entry.bundle}  {entry.data}（{entry.n} 条）"
         click.echo(f"{entry.number:>4}  {what}  准确率 {percent(entry.accuracy)}  {auto}")
     if out is not None:
-        from eval.report.page import history_page
+        from eval.report.past import history_page
 
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(history_page(history), encoding="utf-8")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.groups import near_copy_groups
-from eval.slices import length_band, month_of
+from eval.slices import length_band, periods_of
 from model.fingerprints import fingerprints
 from model.prediction import KIND_CODES, URGENCY_CODES, KindCode, UrgencyCode
 from model.records import Problem, Record, read_records
@@ -96,8 +96,7 @@ def _letter(record: Record, name: str, text: str, group: str) -> Letter:
         "district": ticket.location.district,
         "channel": ticket.channel,
         "length": length_band(len(ticket.title) + len(ticket.content)),
-        "month": month_of(ticket.created_at) if ticket.created_at else "",
-    }
+    } | (periods_of(ticket.created_at) if ticket.created_at else {})
     return Letter(
         name=name,
         line=record.line,

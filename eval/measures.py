@@ -26,7 +26,7 @@ MEASURES = {
     for measure in (
         NamedMeasure("accuracy", ("accuracy",), True, "分派准确率"),
         NamedMeasure("top3", ("top3",), True, "前三命中"),
-        NamedMeasure("macro_f1", ("macro_f1_supported",), True, "宏平均 F1"),
+        NamedMeasure("macro_f1", ("macro_f1_supported",), True, "F1 宏平均"),
         NamedMeasure("auto_share", ("decisions", "auto", "share"), True, "自动分拨占比"),
         NamedMeasure("auto_accuracy", ("decisions", "auto", "accuracy"), True, "自动分拨的准确率"),
         NamedMeasure("calibration_error", ("calibration", "error"), False, "校准误差", share=False),

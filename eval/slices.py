@@ -19,10 +19,13 @@ DIMENSION_NAMES = {
     "channel": "渠道",
     "kind": "诉求类型",
     "length": "篇幅",
-    "month": "月份",
+    "month": "月",
+    "quarter": "季度",
+    "year": "年",
     "department_size": "单位的训练工单数",
 }
 DIMENSIONS = tuple(DIMENSION_NAMES)
+PERIODS = ("month", "quarter", "year")
 LENGTH_BANDS = ((30, "≤ 30 字"), (100, "31–100 字"), (300, "101–300 字"), (1000, "301–1000 字"))
 LONGEST = "> 1000 字"
 SIZE_BANDS = ((0, "没有"), (9, "1–9 条"), (29, "10–29 条"), (99, "30–99 条"), (499, "100–499 条"))
@@ -41,15 +44,17 @@ def size_band(letters: int) -> str:
     return next((name for most, name in SIZE_BANDS if letters <= most), LARGEST)
 
 
-def month_of(moment: datetime) -> str:
-    """Month, as ``2016-04``, in which a ticket was sent, by Shanghai's clock."""
-    return moment.astimezone(SHANGHAI).strftime("%Y-%m")
+def periods_of(moment: datetime) -> dict[str, str]:
+    """Month, quarter and year in which a ticket was sent, by Shanghai's clock: 2016-04, 2016 Q2, 2016."""
+    local = moment.astimezone(SHANGHAI)
+    quarter = f"{local.year} Q{(local.month + 2) // 3}"
+    return {"month": local.strftime("%Y-%m"), "quarter": quarter, "year": str(local.year)}
 
 
 def slice_tables(tickets: Sequence[ScoredTicket], rows: RoutedTickets) -> dict[str, list[dict[str, Any]]]:
     """Per dimension, one entry per value with rows, accuracy and what ``auto`` does there.
 
-    ``rows`` are the same tickets as arrays. Bands and months stand in their own order, other values by rows;
+    ``rows`` are the same tickets as arrays. Bands and periods stand in their own order, other values by rows;
     of those beyond the ``MOST_VALUES`` most frequent, all are told together.
     """
     names = [*DIMENSIONS, *sorted({name for ticket in tickets for name in ticket.slices} - set(DIMENSIONS))]
@@ -73,7 +78,7 @@ def _ordered(name: str, counted: Counter[str]) -> list[str]:
     bands["department_size"] = [*(band for _, band in SIZE_BANDS), LARGEST]
     if name in bands:
         return [band for band in bands[name] if counted[band]]
-    if name == "month":
+    if name in PERIODS:
         return sorted(counted)
     return [value for value, _ in counted.most_common(MOST_VALUES)]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 MOST_DEPARTMENTS = 6
 MEASURE_NAMES = {
     "accuracy": "分派准确率",
-    "macro_f1": "宏平均 F1",
+    "macro_f1": "F1 宏平均",
     "auto_share": "自动分拨占比",
     "auto_accuracy": "自动分拨的准确率",
     "urgency_accuracy": "紧急程度准确率",

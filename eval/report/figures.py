@@ -166,9 +166,9 @@ def confusion(
 
 
 def over_time(labels: Sequence[str], measures: Sequence[Mapping[str, Any]], *, name: str, label: str) -> str:
-    """A measure with its interval over months or versions, in the order given."""
+    """A measure with its interval over periods or versions, in the order given."""
     with _drawing():
-        figure, axes = _canvas(max(6.4, min(13.0, 0.3 * len(labels))), 2.7)
+        figure, axes = _canvas(8.0, 2.9)
         places = list(range(len(labels)))
         values = [100 * one["value"] for one in measures]
         axes.fill_between(

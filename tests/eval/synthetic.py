@@ -134,6 +134,8 @@ def _ticket(
                 "kind": NAMES[kind],
                 "length": str(random.choice(LENGTHS, p=[0.1, 0.4, 0.35, 0.12, 0.03])),
                 "month": f"{2015 + year}-{month + 1:02}",
+                "quarter": f"{2015 + year} Q{month // 3 + 1}",
+                "year": f"{2015 + year}",
                 "department_size": "100–499 条" if truth < 8 else "30–99 条" if truth < 16 else "1–9 条",
             },
         )

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from eval import cli, evaluation
+from eval.slices import DIMENSIONS
 from model.errors import FenboError
 from model.fingerprints import FILE, KnownTexts
 from model.text.prepared import prepare
@@ -120,7 +121,7 @@ def test_eval_writes_metrics_and_a_page_and_says_the_main_numbers(
     assert overall["kind"]["accuracy"]["value"] == 1.0
     assert overall["latency"]["n"] == 160
     assert overall["baselines"][0]["name"].startswith("多数类")
-    assert {"district", "channel", "kind", "length", "month", "department_size"} == set(told["slices"])
+    assert set(told["slices"]) == set(DIMENSIONS)
     assert [entry["value"] for entry in told["slices"]["department_size"]] == [
         "没有",
         "1–9 条",

@@ -9,7 +9,7 @@ import pytest
 
 from eval.evaluation import Evaluation
 from eval.history import History
-from eval.report.page import history_page
+from eval.report.past import history_page
 from model.errors import FenboError
 from tests.eval import synthetic
 from tests.eval.test_report import check

@@ -14,6 +14,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
 from eval.report.page import report_page
+from eval.report.timeline import timeline
+from eval.slices import PERIODS
 from model.errors import MissingExtra
 from tests.eval import synthetic
 
@@ -144,6 +146,16 @@ def test_a_leak_that_was_allowed_is_told_in_red(metrics: dict[str, Any]) -> None
     quiet = report_page({**metrics, "overall": {**metrics["overall"], "leak": kept_out}})
     assert 'class="banner red"' not in quiet
     assert "这 3 条没有计入" in quiet
+
+
+def test_periods_are_as_long_as_it_takes_to_say_something() -> None:
+    """Three tickets a month make a saw blade, not a trend."""
+    dense = timeline(synthetic.measured(synthetic.city(900)).metrics["slices"], name="t")
+    assert "2015-01" in dense
+    sparse = synthetic.measured(synthetic.city(900)).metrics["slices"]
+    thin = {period: [{**entry, "n": entry["n"] // 20} for entry in sparse[period]] for period in PERIODS}
+    assert "2015-01" not in timeline({**thin, "quarter": sparse["quarter"]}, name="t")
+    assert timeline({"month": sparse["month"][:2]}, name="t") == ""
 
 
 @pytest.mark.parametrize("library", ["matplotlib", "jinja2"])
