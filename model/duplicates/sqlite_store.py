@@ -216,6 +216,10 @@ class SqliteStore:
         newest: int | None = self._connection.execute("SELECT MAX(moment) FROM tickets").fetchone()[0]
         return newest
 
+    def moments(self) -> list[int]:
+        """When each ticket was sent, ascending."""
+        return [row[0] for row in self._connection.execute("SELECT moment FROM tickets ORDER BY moment")]
+
     def indexed_vectors(self, *, after: int, first_week: int) -> Iterator[IndexedVector]:
         """Vectors of indexed tickets above number ``after``, from ``first_week`` on, in order of arrival."""
         rows = self._connection.execute(

@@ -144,6 +144,10 @@ class DuplicateStore(Protocol):
         """The latest moment of any ticket; None when there is none."""
         ...
 
+    def moments(self) -> list[int]:
+        """When each ticket was sent, ascending: the intake of the city."""
+        ...
+
     def indexed_vectors(self, *, after: int, first_week: int) -> Iterator[IndexedVector]:
         """Vectors of indexed tickets numbered above ``after``, from week ``first_week`` on, by number."""
         ...
