@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,9 @@ class Answerer(Protocol):
 
     taxonomy: Taxonomy
 
-    def predict(self, tickets: Sequence[Ticket]) -> list[Prediction]: ...
+    def predict(
+        self, tickets: Sequence[Ticket], *, explain: Literal["none", "lexical", "full"] = "lexical"
+    ) -> list[Prediction]: ...
 
     def probabilities(self, tickets: Sequence[Ticket]) -> tuple[tuple[str, ...], NDArray[np.float32]]: ...
 
@@ -56,7 +58,7 @@ def answer(
     texts: dict[str, str] = {}
     for start in range(0, len(letters), PIECE):
         piece = letters[start : start + PIECE]
-        predictions = router.predict([letter.ticket for letter in piece])
+        predictions = router.predict([letter.ticket for letter in piece], explain="none")
         # The same piece again: a letter's numbers may depend on its neighbours where activations are
         # quantised.
         _, probabilities = router.probabilities([letter.ticket for letter in piece])

@@ -62,7 +62,7 @@ def _perturbed(letters: Sequence[Letter], perturbation: Perturbation) -> list[Ti
 def _departments(router: Answerer, tickets: Sequence[Ticket], on_rows: Callable[[int], object]) -> list[str]:
     codes: list[str] = []
     for start in range(0, len(tickets), PIECE):
-        piece = router.predict(tickets[start : start + PIECE])
+        piece = router.predict(tickets[start : start + PIECE], explain="none")
         codes += [prediction.department.code for prediction in piece]
         on_rows(len(piece))
     return codes

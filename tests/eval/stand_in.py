@@ -66,7 +66,7 @@ class StandIn:
         likely = np.exp(logits - logits.max(axis=1, keepdims=True))
         return self.codes, (likely / likely.sum(axis=1, keepdims=True)).astype(np.float32)
 
-    def predict(self, tickets: Sequence[Ticket]) -> list[Prediction]:
+    def predict(self, tickets: Sequence[Ticket], *, explain: str = "lexical") -> list[Prediction]:  # noqa: ARG002
         _, table = self.probabilities(tickets)
         return [self._prediction(ticket, row) for ticket, row in zip(tickets, table, strict=True)]
 
