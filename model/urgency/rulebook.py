@@ -43,8 +43,8 @@ class Context:
     ``scope``: ``inside`` a danger word within these words; ``before`` they stand at most ``reach`` characters
     before it in its clause; ``after`` at most ``reach`` behind it; ``clause`` earlier in its clause;
     ``sentence`` earlier in its sentence, at most ``reach`` clauses; ``onwards`` earlier, at most ``reach``
-    sentences, until a word of now; ``around`` in its sentence, the one before, or the one after until a word of
-    now; ``letter`` nowhere.
+    sentences, until a word of now; ``around`` in its sentence, the one before, or the one after until a word
+    of now; ``letter`` nowhere.
     ``letter_wide``: standing anywhere in the letter, they demand of an emergency that it speaks of this
     moment. ``applies``: the rules they bear on.
     """

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from model.prediction import URGENCY_CODES
 from model.text.normalise import normalised
 from model.urgency import Assessment, assess
-from tests.model.urgency.letters import DENIED, EMERGENCIES, PAST, SUPPOSED
+from tests.model.urgency.letters import CALLS, DENIED, EMERGENCIES, PAST, SUPPOSED
 
 
 def read(content: str, title: str = "") -> Assessment:
@@ -28,7 +28,7 @@ def each(letters: dict[str, tuple[str, ...]]) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("letter", each(EMERGENCIES))
+@pytest.mark.parametrize("letter", each({**EMERGENCIES, "call": CALLS}))
 def test_an_emergency_is_raised(letter: str) -> None:
     assert read(letter).level == "emergency"
 
