@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from model.text.mapped import MappedText, SpanOutside
 
 # "ab" and "d" of "ab--d", where the two dashes were dropped.

@@ -15,7 +15,7 @@ class Finding:
     end: int
 
 
-AMOUNT = r"(?! ?(?:元|块钱|万|亿|余元|多元|余人|多人|人次|平方|平米|㎡|m2|%|年[^级]|个[^人]))"
+AMOUNT = r"(?! ?(?:[余多]?元|块钱|万[元人次平多余]|亿|[余多]?人(?!工)|平方|平米|m2|%|年[^级]|个[^人]))"
 """After a number that could be an account or a telephone: no unit that makes it an amount."""
 
 _SERIAL = re.compile(

@@ -10,12 +10,12 @@ from model.text.personal.finding import AMOUNT, Finding, is_serial, preceded
 _COUNTRY = r"(?:\+?(?:00)?86[ \-]{0,3}|0)?"
 _MOBILE = re.compile(
     rf"(?=[+0-9])(?<![0-9])(?<![0-9]\.){_COUNTRY}"
-    r"1[3-9][0-9](?P<gap>[ .\-]?)[0-9]{4}(?P=gap)[0-9]{4}(?![0-9])"
+    r"1[3-9][0-9](?P<gap>[ .\-]?)[0-9]{4}(?P=gap)[0-9]{4}(?![0-9]| ?(?:元|块钱|万元|亿元))"
 )
 _GAP = r"[ \-()]{0,3}"
 _LOOSE_MOBILE = re.compile(
-    rf"(?=[+0-9])(?<![0-9])(?<![0-9][ \-]){_COUNTRY}"
-    rf"(?P<number>1{_GAP}[3-9](?:{_GAP}[0-9]){{9}})(?!{_GAP}[0-9])"
+    rf"(?=[+0-9])(?<![0-9])(?<![0-9][ .\-]){_COUNTRY}"
+    rf"(?P<number>1{_GAP}[3-9](?:{_GAP}[0-9]){{9}})(?!{_GAP}[0-9]| ?(?:元|块钱|万元|亿元))"
 )
 _CALLED_PHONE = re.compile(r"电话|手机|联系|号码|致电|拨打|来电|微信|tel|phone|mobile")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[ \-][0-9]{1,2}[ \-][0-9]{1,2}")
