@@ -20,7 +20,7 @@ from eval.metrics.bootstrap import by_group
 from eval.noise import label_noise
 from eval.robustness import robustness
 from eval.tickets import ScoredTicket, group_names
-from model.fingerprints import FILE, KnownTexts
+from model.fingerprints import FILE, KnownTexts, Labels
 from model.ngrams import Document
 from model.text.prepared import prepare
 
@@ -79,7 +79,14 @@ def leak_of(router: Router, letters: Letters) -> Leak | None:
     file = router.folder / FILE
     if not file.is_file():
         return None
-    return find_copies([letter.text for letter in letters.rows], KnownTexts.load(file))
+    labels = [_labels(letter) for letter in letters.rows]
+    return find_copies([letter.text for letter in letters.rows], KnownTexts.load(file), labels=labels)
+
+
+def _labels(letter: Letter) -> Labels:
+    carried = Labels.DEPARTMENT if letter.department is not None else Labels.NONE
+    carried |= Labels.URGENCY if letter.urgency is not None else Labels.NONE
+    return carried | (Labels.KIND if letter.kind is not None else Labels.NONE)
 
 
 def without_copies(letters: Letters, leaks: Sequence[Leak | None], *, allow_leak: bool) -> list[Letter]:

@@ -1,6 +1,4 @@
-"""Is a bundle examined on letters that it was trained on? Copies are left out, or refused where there are
-many.
-"""
+"""Is a bundle examined on letters that it was trained on? A few are left out, many are refused."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import FenboError
-from model.fingerprints import NEAR, KnownTexts, exact_hash, fingerprints, near_copies
+from model.fingerprints import NEAR, KnownTexts, Labels, exact_hash, fingerprints, near_copies
 
 MOST = 0.01
 """Share of copies above which the numbers would flatter too much, or something is wrong with the split."""
@@ -28,10 +26,12 @@ class Leak:
     rows: int
     exact: tuple[int, ...]
     near: tuple[int, ...]
+    text_only: tuple[int, ...] = ()
+    """Copies of letters whose text was learned from, but none of the labels that are measured here: kept."""
 
     @property
     def copies(self) -> frozenset[int]:
-        """All rows that are copies."""
+        """All rows that are copies with a label that was learned from."""
         return frozenset(self.exact) | frozenset(self.near)
 
     @property
@@ -45,6 +45,7 @@ class Leak:
             "rows": self.rows,
             "exact": len(self.exact),
             "near": len(self.near),
+            "text_only": len(self.text_only),
             "share": round(self.share, 6),
             "allowed": allowed,
             "left_out": 0 if allowed else len(self.copies),
@@ -52,19 +53,40 @@ class Leak:
         }
 
 
-def find_copies(texts: Sequence[str], known: KnownTexts, *, threshold: float = NEAR) -> Leak:
+def find_copies(
+    texts: Sequence[str],
+    known: KnownTexts,
+    *,
+    labels: Sequence[Labels] | None = None,
+    threshold: float = NEAR,
+) -> Leak:
     """Compare N letters (title and content together) with those that a bundle was trained on.
 
-    ``threshold`` is the estimated Jaccard similarity of character 4-grams from which a letter counts as a
-    near-copy: at the default one, 997 in 1,000 letters with a tenth of their characters edited are found.
+    ``labels`` (N) are those that each letter is measured by, all if not given. ``threshold`` is the estimated
+    Jaccard similarity of character 4-grams from which a letter counts as a near-copy: at the default one, 997
+    in 1,000 letters with a tenth of their characters edited are found.
     """
-    hashes = set(known.exact.tolist())
-    exact = tuple(row for row, text in enumerate(texts) if exact_hash(text) in hashes)
-    same = set(exact)
-    others = [row for row in range(len(texts)) if row not in same]
-    pairs = near_copies(fingerprints(texts[row] for row in others), known.near, threshold=threshold)
-    near = sorted({others[query] for query, _, _ in pairs})
-    return Leak(rows=len(texts), exact=exact, near=tuple(near))
+    learned = dict(zip(known.exact.tolist(), known.labels.tolist(), strict=True))
+    seen: dict[int, int] = {}
+    exact = set()
+    for row, text in enumerate(texts):
+        key = exact_hash(text)
+        if key in learned:
+            seen[row] = learned[key]
+            exact.add(row)
+    others = [row for row in range(len(texts)) if row not in exact]
+    signatures = fingerprints(texts[row] for row in others)
+    for query, place, _ in near_copies(signatures, known.near, threshold=threshold):
+        row = others[query]
+        seen[row] = seen.get(row, 0) | int(known.labels[place])
+    asked = labels or [Labels.ALL] * len(texts)
+    leaked = {row for row, label in seen.items() if label & asked[row]}
+    return Leak(
+        rows=len(texts),
+        exact=tuple(sorted(leaked & exact)),
+        near=tuple(sorted(leaked - exact)),
+        text_only=tuple(sorted(seen.keys() - leaked)),
+    )
 
 
 def refuse_many(leak: Leak, lines: Sequence[int]) -> None:

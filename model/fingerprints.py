@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntFlag
+from itertools import repeat
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -73,48 +75,75 @@ def exact_hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(characters.encode(), digest_size=8).digest(), "little")
 
 
+class Labels(IntFlag):
+    """Which labels of a letter were learned from."""
+
+    NONE = 0
+    DEPARTMENT = 1
+    URGENCY = 2
+    KIND = 4
+    ALL = 7
+
+
 @dataclass(frozen=True, slots=True)
 class KnownTexts:
-    """Fingerprints of T texts, as a bundle carries those that it was trained on (264 bytes a text).
+    """Fingerprints of T texts, as a bundle carries those that it was trained on (265 bytes a text).
 
     ``exact`` (T,) are exact hashes, ``near`` (T, 128) fingerprints cut to their lower 16 bits: that two
     differing hashes agree by chance rises from 1 in 4 billion to 1 in 65,536, which no estimate notices.
+    ``labels`` (T,) are `Labels`.
     """
 
     exact: NDArray[np.uint64]
     near: NDArray[np.uint16]
+    labels: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> KnownTexts:
-        """Fingerprints of ``texts``, each kept once."""
-        known = {exact_hash(text): fingerprint(text).astype(np.uint16) for text in texts}
-        known.pop(0, None)
-        near = np.stack(list(known.values())) if known else np.empty((0, SIZE), dtype=np.uint16)
-        return cls(np.array(list(known), dtype=np.uint64), near)
+    def of(cls, texts: Iterable[str], *, labels: Iterable[Labels] | None = None) -> KnownTexts:
+        """Fingerprints of ``texts``, each kept once, with all labels that were learned from with it.
+
+        Without ``labels``, one for each text, every label counts as learned from.
+        """
+        learned: dict[int, Labels] = {}
+        near: dict[int, NDArray[np.uint16]] = {}
+        for text, label in zip(texts, labels or repeat(Labels.ALL), strict=labels is not None):
+            key = exact_hash(text)
+            if key and key not in near:
+                near[key] = fingerprint(text).astype(np.uint16)
+            learned[key] = learned.get(key, Labels.NONE) | label
+        return cls(
+            exact=np.array(list(near), dtype=np.uint64),
+            near=np.stack(list(near.values())) if near else np.empty((0, SIZE), dtype=np.uint16),
+            labels=np.array([learned[key] for key in near], dtype=np.uint8),
+        )
 
     def save(self, file: Path) -> None:
-        """Write both tables as npz."""
+        """Write the tables as npz."""
         with file.open("wb") as stream:
-            np.savez(stream, exact=self.exact, signatures=self.near)
+            np.savez(stream, exact=self.exact, signatures=self.near, labels=self.labels)
 
     @classmethod
     def load(cls, file: Path) -> KnownTexts:
-        """Read what :meth:`save` wrote, or signatures alone, whole or cut: then no copy is told as exact.
+        """Read what :meth:`save` wrote. Tables without labels are read too: each may have been learned from.
 
         Raises FenboError where the file is missing or holds something else.
         """
         try:
             with np.load(file, allow_pickle=False) as tables:
-                near = tables["signatures"]
-                exact = tables["exact"] if "exact" in tables else np.empty(0, dtype=np.uint64)
+                exact, near = tables["exact"], tables["signatures"]
+                labels = tables["labels"] if "labels" in tables else np.full(exact.shape, int(Labels.ALL))
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise FenboError(
                 f"fingerprints: {file} cannot be read ({error}); copy the bundle again"
             ) from error
-        rows = exact.size or near.shape[0]
-        if exact.dtype != np.uint64 or near.dtype.kind != "u" or near.shape != (rows, SIZE):
+        rows = exact.shape
+        if (
+            exact.dtype != np.uint64
+            or near.dtype != np.uint16
+            or (labels.shape, near.shape) != (rows, (*rows, SIZE))
+        ):
             raise FenboError(f"fingerprints: {file} holds tables of another shape; copy the bundle again")
-        return cls(exact, near.astype(np.uint16))
+        return cls(exact, near, labels.astype(np.uint8))
 
 
 def near_copies(

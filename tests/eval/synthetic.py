@@ -79,7 +79,7 @@ def measured(
             evaluated_at="2026-03-01T08:00:00Z",
             names=NAMES,
         ),
-        settings=Settings(draws=200),
+        settings=Settings(draws=100),
         measured=Measured(latency_ms=times),
     )
 

@@ -78,6 +78,7 @@ def test_an_improvement_is_found_and_its_mirror_is_a_loss(city: Tickets) -> None
     assert first.low > 0
 
 
+@pytest.mark.slow
 def test_retraining_on_other_letters_is_seldom_called_better(city: Tickets) -> None:
     verdicts = [compared(retrained(city, seed), retrained(city, 1000 + seed)).verdict for seed in range(20)]
     assert sum(verdict in ("better", "likely_better") for verdict in verdicts) <= 2

@@ -132,6 +132,7 @@ def test_copies_of_training_letters_that_were_counted_are_stopped(
         "rows": 2000,
         "exact": 40,
         "near": 9,
+        "text_only": 0,
         "share": 0.0245,
         "allowed": True,
         "left_out": 0,

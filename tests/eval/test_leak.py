@@ -11,7 +11,7 @@ import pytest
 from eval.groups import near_copy_groups
 from eval.leak import LeakError, find_copies, refuse_many
 from model.errors import FenboError
-from model.fingerprints import KnownTexts, fingerprints
+from model.fingerprints import KnownTexts, Labels, fingerprints
 from tests.model.test_fingerprints import edited, letters
 
 
@@ -87,15 +87,39 @@ def test_a_bundle_that_knows_nothing_leaks_nothing() -> None:
     assert find_copies([], KnownTexts.of(fresh(3))).share == 0.0
 
 
-def test_fingerprints_take_264_bytes_a_letter(known: KnownTexts) -> None:
-    assert known.exact.nbytes + known.near.nbytes == 264 * known.exact.size
+def test_fingerprints_take_265_bytes_a_letter(known: KnownTexts) -> None:
+    assert known.exact.nbytes + known.near.nbytes + known.labels.nbytes == 265 * known.exact.size
     assert known.exact.size == 600
 
 
-def test_signatures_alone_still_tell_copies(trained_on: list[str], tmp_path: Path) -> None:
-    np.savez(tmp_path / "fingerprints.npz", signatures=fingerprints(trained_on))
-    leak = find_copies([*fresh(9), trained_on[3]], KnownTexts.load(tmp_path / "fingerprints.npz"))
-    assert (leak.exact, leak.near) == ((), (9,))
+def test_a_letter_leaks_only_by_labels_that_were_learned_from(trained_on: list[str]) -> None:
+    """An urgency data set of letters that taught departments is no leak; but its text was seen, and that is
+    told.
+    """
+    known = KnownTexts.of(
+        trained_on, labels=[Labels.DEPARTMENT] * 300 + [Labels.DEPARTMENT | Labels.KIND] * 300
+    )
+    data = [trained_on[0], trained_on[400], *fresh(5)]
+    by_urgency = find_copies(data, known, labels=[Labels.URGENCY] * 7)
+    assert by_urgency.copies == frozenset()
+    assert by_urgency.text_only == (0, 1)
+    by_kind = find_copies(data, known, labels=[Labels.URGENCY | Labels.KIND] * 7)
+    assert (by_kind.exact, by_kind.text_only) == ((1,), (0,))
+    assert by_kind.as_json(list(range(7)), allowed=False)["text_only"] == 1
+
+
+def test_labels_of_a_letter_that_was_learned_from_twice_add_up(trained_on: list[str], tmp_path: Path) -> None:
+    known = KnownTexts.of([trained_on[0]] * 2, labels=[Labels.DEPARTMENT, Labels.URGENCY])
+    known.save(tmp_path / "fingerprints.npz")
+    again = KnownTexts.load(tmp_path / "fingerprints.npz")
+    assert again.labels.tolist() == [Labels.DEPARTMENT | Labels.URGENCY]
+
+
+def test_tables_without_labels_count_as_learned_from_with_all(trained_on: list[str], tmp_path: Path) -> None:
+    known = KnownTexts.of(trained_on[:3])
+    np.savez(tmp_path / "fingerprints.npz", exact=known.exact, signatures=known.near)
+    again = KnownTexts.load(tmp_path / "fingerprints.npz")
+    assert find_copies(trained_on[:1], again, labels=[Labels.URGENCY]).exact == (0,)
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "cut", "shape"])

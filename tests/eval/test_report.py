@@ -138,7 +138,8 @@ def test_a_handful_of_tickets_gives_a_page_with_a_warning(rows: int) -> None:
 
 
 def test_a_leak_that_was_allowed_is_told_in_red(metrics: dict[str, Any]) -> None:
-    leak = {"rows": 900, "exact": 20, "near": 7, "share": 0.03, "allowed": True, "left_out": 0, "lines": [2]}
+    leak = {"rows": 900, "exact": 20, "near": 7, "text_only": 4, "share": 0.03, "allowed": True}
+    leak |= {"left_out": 0, "lines": [2]}
     told = report_page({**metrics, "overall": {**metrics["overall"], "leak": leak}})
     assert 'class="banner red"' in told
     assert "27 条工单（3.0 %）是训练数据的副本" in told
@@ -146,6 +147,7 @@ def test_a_leak_that_was_allowed_is_told_in_red(metrics: dict[str, Any]) -> None
     quiet = report_page({**metrics, "overall": {**metrics["overall"], "leak": kept_out}})
     assert 'class="banner red"' not in quiet
     assert "这 3 条没有计入" in quiet
+    assert "另有 4 条只学过文字" in quiet
 
 
 def test_periods_are_as_long_as_it_takes_to_say_something() -> None:

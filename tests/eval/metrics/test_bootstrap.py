@@ -23,6 +23,7 @@ def covered(trials: int, once: Callable[[np.random.Generator], tuple[float, meas
     return float(np.mean([told.low <= truth <= told.high for truth, told in found]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [300, 1500])
 def test_share_covers_at_its_rate_and_ignoring_groups_does_not(rows: int) -> None:
     share = 0.88
@@ -44,6 +45,7 @@ def test_share_covers_at_its_rate_and_ignoring_groups_does_not(rows: int) -> Non
     assert covered(400, by_letter) < 0.88
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over_confident", [0.0, 0.03, 0.08])
 def test_calibration_error_covers_at_its_rate(over_confident: float) -> None:
     rows = 1500
@@ -61,6 +63,7 @@ def test_calibration_error_covers_at_its_rate(over_confident: float) -> None:
     assert 0.92 <= covered(150, once) <= 1.0
 
 
+@pytest.mark.slow
 def test_macro_f1_covers_at_its_rate() -> None:
     classes, rows = 12, 1200
     prior = 1 / np.arange(1, classes + 1)
