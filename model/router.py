@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model import bundle
+from model.addressees import departments_of_bodies
 from model.calendar import WorkCalendar
 from model.calibration import Calibration, softmax
 from model.decision import Circumstances, decide
 from model.encoder import Encoder, Heads, Tokeniser
 from model.explanation import hits_on_masked, lexical_evidence, occlusion_evidence
 from model.lexical import LexicalModel
-from model.ngrams import Document, occurrences
+from model.ngrams import Document, Occurrences, occurrences
 from model.prediction import (
     KIND_CODES,
     URGENCY_CODES,
@@ -32,7 +33,7 @@ from model.prediction import (
     UrgencyPrediction,
     Versions,
 )
-from model.requests import Requests, second_request
+from model.requests import Search, second_requests
 from model.scope import UNFAMILIAR, familiarity, too_short
 from model.taxonomy import Taxonomy
 from model.text.prepared import Prepared, prepare
@@ -48,6 +49,8 @@ _TOP = 5
 class Scores:
     """What the models say of N letters: probabilities of ``department`` (N, K), ``urgency`` (N, 4), ``kind`` (N, 6)
     and of being no request at all, ``out_of_scope`` (N,); ``familiar`` (N,) is the share of known character pairs.
+    ``lexical`` are the lexical model's raw scores and ``found`` the letters' features, for evidence and the search
+    for a second request.
     """
 
     department: F32
@@ -55,6 +58,8 @@ class Scores:
     kind: F32
     out_of_scope: F32
     familiar: F32
+    lexical: F32
+    found: Occurrences
 
 
 class Router:
@@ -78,6 +83,8 @@ class Router:
         self.calendar = WorkCalendar.shipped("cn")
         self._heads = encoder.heads.by_name
         self._columns, self._owner = _live_columns(lexical.codes, taxonomy)
+        bodies = departments_of_bodies(taxonomy, self._columns, self._lexical_probabilities)
+        self._search = Search(lexical, self._columns, self._owner, bodies)
 
     @property
     def name(self) -> str:
@@ -138,9 +145,12 @@ class Router:
             return []
         start = time.perf_counter()
         prepared = [prepare(ticket) for ticket in tickets]
-        scores = self.scores([item.document for item in prepared])
+        documents = [item.document for item in prepared]
+        scores = self.scores(documents)
+        best = [self._columns[column] for column in scores.department.argmax(axis=1)]
+        seconds = second_requests(documents, scores.found, scores.lexical, best, self._search)
         predictions = [
-            self._prediction(ticket, item, scores, row, explain)
+            self._prediction(ticket, item, scores, row, seconds[row], explain)
             for row, (ticket, item) in enumerate(zip(tickets, prepared, strict=True))
         ]
         each = (time.perf_counter() - start) * 1000 / len(tickets)
@@ -168,6 +178,8 @@ class Router:
             kind=softmax(heads["kind"] * np.float32(calibration.kind_sharpness)),
             out_of_scope=softmax(heads["scope"])[:, 1],
             familiar=familiarity(self.lexical.vocabulary, found, len(documents)),
+            lexical=lexical,
+            found=found,
         )
 
     def _encoder_heads(self, documents: Sequence[Document]) -> dict[str, F32]:
@@ -184,13 +196,19 @@ class Router:
         return live
 
     def _prediction(
-        self, ticket: Ticket, prepared: Prepared, scores: Scores, row: int, explain: Explain
+        self,
+        ticket: Ticket,
+        prepared: Prepared,
+        scores: Scores,
+        row: int,
+        other: tuple[str, float] | None,
+        explain: Explain,
     ) -> Prediction:
         probabilities = scores.department[row]
         order = np.argsort(-probabilities, kind="stable")[:_TOP]
         top = tuple(self._candidate(int(column), float(probabilities[column])) for column in order)
         urgency = self._urgency(ticket, prepared, scores.urgency[row])
-        second = self._second(prepared.document, top[0])
+        second = None if other is None else self._candidate(self._columns.index(other[0]), other[1])
         circumstances = Circumstances(
             emergency=urgency.code == "emergency",
             out_of_scope=bool(scores.out_of_scope[row] >= self.calibration.out_of_scope),
@@ -236,13 +254,6 @@ class Router:
             flags=hits_on_masked(assessment.flags, prepared),
             respond_by=due,
         )
-
-    def _second(self, document: Document, best: Candidate) -> Candidate | None:
-        found = second_request(document, best.code, Requests(self._lexical_probabilities, self._columns))
-        if found is None:
-            return None
-        code, probability = found
-        return Candidate(code, self.taxonomy.department(code).name, _rounded(probability))
 
     def _lexical_probabilities(self, documents: Sequence[Document]) -> F32:
         return self._live(self.calibration.blend.probabilities(self.lexical.scores(documents), None))

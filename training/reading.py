@@ -187,18 +187,17 @@ def _answers(answers: Answers, head: str) -> Iterable[str]:
 
 
 def with_sources(main: Corpus, sources: Sequence[Source], taxonomy: Taxonomy, columns: Columns) -> Corpus:
-    """The main corpus, the descriptions of departments with few letters in it, and every source of the preset."""
-    parts = [main, to_corpus(_descriptions(main, taxonomy, columns), columns, "descriptions")]
-    parts.extend(to_corpus(read_source(source, taxonomy), columns, source.name) for source in sources)
-    return joined(parts)
+    """The main corpus, every source of the preset, and the descriptions of departments with few letters in these."""
+    letters = joined([main, *(to_corpus(read_source(source, taxonomy), columns, source.name) for source in sources)])
+    return joined([letters, to_corpus(_descriptions(letters, taxonomy, columns), columns, "descriptions")])
 
 
-def _descriptions(main: Corpus, taxonomy: Taxonomy, columns: Columns) -> list[Letter]:
+def _descriptions(letters: Corpus, taxonomy: Taxonomy, columns: Columns) -> list[Letter]:
     from training.descriptions import FEW, described
 
-    letters = main.allowed["department"].sum(axis=0)
+    counts = np.bincount(letters.labels("department"), minlength=len(columns.departments))
     found: list[Letter] = []
-    for code, count in zip(columns.departments, letters.tolist(), strict=True):
+    for code, count in zip(columns.departments, counts.tolist(), strict=True):
         if count >= FEW or not taxonomy.department(code).matters:
             continue
         for text in described(taxonomy, code):
