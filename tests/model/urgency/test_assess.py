@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from model.prediction import URGENCY_CODES
 from model.text.normalise import normalised
 from model.urgency import Assessment, assess
-from tests.model.urgency.letters import CALLS, DENIED, EMERGENCIES, PAST, SUPPOSED
+from tests.model.urgency.letters import CALLS, DENIED, EMERGENCIES, ORDINARY, PAST, SUPPOSED
 
 
 def read(content: str, title: str = "") -> Assessment:
@@ -40,6 +40,11 @@ def test_what_is_denied_or_over_is_no_emergency(letter: str) -> None:
 
 @pytest.mark.parametrize("letter", each(SUPPOSED))
 def test_what_is_only_supposed_is_no_emergency(letter: str) -> None:
+    assert read(letter).level != "emergency"
+
+
+@pytest.mark.parametrize("letter", ORDINARY)
+def test_an_ordinary_letter_in_words_of_danger_is_no_emergency(letter: str) -> None:
     assert read(letter).level != "emergency"
 
 
