@@ -1,0 +1,88 @@
+"""The application: what stands around a request, what answers it, and what lives as long as the process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from model.errors import FenboError
+from service import contract, validation
+from service.logs import configure_logging
+from service.metrics import Metrics
+from service.middleware.error_fence import ErrorFence
+from service.middleware.request_ids import RequestIds
+from service.middleware.request_log import RequestLog
+from service.middleware.security_headers import SecurityHeaders
+from service.predictor import Predictor
+from service.routes import health, metrics, page, predict, taxonomy
+from service.runtime import Runtime
+from service.settings import Settings
+from service.version import VERSION
+
+
+def create_app(
+    settings: Settings,
+    router: Predictor | None = None,
+    *,
+    when_failed: Callable[[FenboError], None] | None = None,
+) -> FastAPI:
+    """The service as an ASGI application.
+
+    The model is loaded after the start (``/health/ready`` tells when it is there); a ``router`` that is given
+    is used in its stead. ``when_failed`` is called on the event loop when the model cannot be loaded.
+    """
+    counts = Metrics()
+    runtime = Runtime(settings, counts, predictor=router, when_failed=when_failed)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Written now, the first invalid request need not wait for it.
+        app.openapi()
+        runtime.start()
+        try:
+            yield
+        finally:
+            await runtime.stop()
+
+    app = FastAPI(
+        title="分拨 fenbo",
+        version=VERSION,
+        description=contract.DESCRIPTION,
+        openapi_tags=contract.TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(RequestIds),
+            Middleware(RequestLog, metrics=counts),
+            Middleware(SecurityHeaders),
+            Middleware(ErrorFence),
+        ],
+    )
+    app.state.settings = settings
+    app.state.metrics = counts
+    app.state.runtime = runtime
+    for each in (predict, taxonomy, health, metrics, page):
+        app.include_router(each.router)
+    contract.install(app)
+    validation.install(app)
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """The service by its ``FENBO_…`` variables, with its logs: what each worker process runs.
+
+    A process whose model cannot be loaded ends with status 3, at which uvicorn gives up for good.
+    """
+    settings = Settings.read()
+    configure_logging(level=settings.log_level, form=settings.log_format)
+
+    def give_up(_: FenboError) -> None:
+        raise SystemExit(3)
+
+    return create_app(settings, when_failed=give_up)

@@ -1,0 +1,186 @@
+"""The published OpenAPI contract: what it says in full, and what it allows at one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service.descriptions import FIELDS
+from service.examples import ANSWER
+from service.problems import KINDS, MEDIA_TYPE, ProblemKind
+
+DESCRIPTION: Final = """\
+市民来信，毫秒之间给出：归哪个单位办、有多急、属于哪一类、凭什么这样判断、要不要人看一眼。
+
+- 请求和答复都是 UTF-8 的 JSON；时间一律 RFC 3339，答复里用 UTC。
+- 出错时的答复是 `application/problem+json`（RFC 9457）：`type` 固定不变，供程序判断；
+  `errors` 逐项指明字段、所收到的值、允许的值。
+- 请求头 `X-Request-ID` 会原样带回，并写进每一行日志；没有带的，由服务生成。
+- 排队已满时答 429，尚未就绪时答 503，都带 `Retry-After`（秒）。
+- 姓名、电话、证件号等个人信息先遮盖，再存储、记录和展示；证据的位置按遮盖后的文字计（字符数，含头不含尾）。
+"""
+
+TAGS: Final = [
+    {"name": "分派", "description": "一件诉求该归谁办"},
+    {"name": "目录", "description": "单位、紧急程度与类型"},
+    {"name": "运行", "description": "健康检查与监控"},
+]
+
+_PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "description": "RFC 9457 problem details。",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "description": "哪一种错，固定不变"},
+        "title": {"type": "string", "description": "这种错的名称"},
+        "status": {"type": "integer", "description": "HTTP 状态码"},
+        "detail": {"type": "string", "description": "这一次错在哪里、怎么办"},
+        "request_id": {"type": "string", "description": "与 X-Request-ID 相同"},
+        "errors": {
+            "type": "array",
+            "description": "出错的字段，最多列 20 个",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "message"],
+                "properties": {
+                    "field": {"type": "string", "description": "字段路径，如 location.longitude"},
+                    "code": {"type": "string", "description": "错误代码，供程序判断"},
+                    "message": {"type": "string", "description": "错在哪里"},
+                    "value": {"type": "string", "description": "收到的值，已遮盖；市民原话不回显"},
+                    "allowed": {"type": "string", "description": "允许的值"},
+                },
+            },
+        },
+    },
+}
+
+
+def problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route that may answer with these problems."""
+    statuses = dict.fromkeys(kind.status for kind in kinds)
+    return {status: _documented([kind for kind in kinds if kind.status == status]) for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Make ``app.openapi()`` give the contract, with problems in the place of FastAPI's own error bodies."""
+
+    def contract() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _written(app)
+        return app.openapi_schema
+
+    app.openapi = contract  # type: ignore[method-assign]
+
+
+def known_fields(contract: Mapping[str, Any], operation: Mapping[str, Any], at: Sequence[str]) -> list[str]:
+    """Names that may stand at a place of a request: ``at`` is ``("query",)``, ``("body", "location")`` …
+
+    Empty where the contract has no such place.
+    """
+    where, *path = at
+    if where != "body":
+        return [each["name"] for each in operation.get("parameters", ()) if each["in"] == where]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    schema = _resolved(contract, body.get("schema", {}))
+    for step in path:
+        schema = _resolved(contract, schema.get("properties", {}).get(step, {}))
+    return list(schema.get("properties", {}))
+
+
+def _written(app: FastAPI) -> dict[str, Any]:
+    contract = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+        license_info=app.license_info,
+    )
+    schemas = contract["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for name, told in FIELDS.items():
+        for field, description in told.items():
+            schemas[name]["properties"][field]["description"] = description
+    # Set here, since FastAPI leaves nulls out of what it documents.
+    predicted = contract["paths"]["/v1/predict"]["post"]["responses"]["200"]
+    predicted["content"]["application/json"]["example"] = ANSWER
+    schemas["Problem"] = _PROBLEM_SCHEMA
+    contract["x-problems"] = [_example(kind) for kind in KINDS]
+    return contract
+
+
+def _example(kind: ProblemKind) -> dict[str, Any]:
+    example: dict[str, Any] = {
+        "type": kind.type,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": _DETAILS.get(kind.name, kind.title),
+        "request_id": "6f1c2d5e9a0b4c7d8e3f2a1b0c9d8e7f",
+    }
+    if kind.name in _ERRORS:
+        example["errors"] = _ERRORS[kind.name]
+    return example
+
+
+def _documented(kinds: Sequence[ProblemKind]) -> dict[str, Any]:
+    examples = {kind.name: {"summary": kind.title, "value": _example(kind)} for kind in kinds}
+    documented: dict[str, Any] = {
+        "description": "；".join(kind.title for kind in kinds),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    }
+    if kinds[0].status in (429, 503):
+        documented["headers"] = {
+            "Retry-After": {"description": "多少秒后再试", "schema": {"type": "integer", "minimum": 1}}
+        }
+    return documented
+
+
+def _resolved(contract: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    for option in schema.get("anyOf", ()):
+        if "$ref" in option:
+            schema = option
+            break
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    found: Mapping[str, Any] = contract["components"]["schemas"][reference.rpartition("/")[2]]
+    return found
+
+
+_DETAILS: Final = {
+    "not-found": "请核对地址；全部接口见 /docs",
+    "method-not-allowed": "这个地址支持的方法见答复头 Allow",
+    "malformed-json": "第 1 行第 18 列处不是合法的 JSON；请按 RFC 8259 用 UTF-8 编码",
+    "body-timeout": "请求体须在 15 秒内传完",
+    "too-large": "请求体最大 1048576 字节",
+    "unsupported-media-type": "Content-Type 须为 application/json（UTF-8）",
+    "invalid-request": "2 处不合要求，第一处：text 不是已知的字段",
+    "queue-full": "前面排队的诉求来不及处理；请按 Retry-After 稍后再试",
+    "internal": "这次请求没有办成，原因已记入日志；报障时请附上 request_id",
+    "not-ready": "模型正在载入",
+    "deadline-exceeded": "300 毫秒内没有算完",
+    "timed-out": "10000 毫秒内没有算完",
+}
+_ERRORS: Final = {
+    "invalid-request": [
+        {
+            "field": "text",
+            "code": "unknown_field",
+            "message": "不是已知的字段",
+            "allowed": "content, ticket_id, title, channel, created_at, location, reporter_hash, anonymous",
+        },
+        {
+            "field": "location.longitude",
+            "code": "out_of_range",
+            "message": "超出范围",
+            "value": "1140.4",
+            "allowed": "不大于 180",
+        },
+    ],
+}
+assert _DETAILS.keys() <= {kind.name for kind in KINDS}

@@ -1,0 +1,151 @@
+"""What the service counts about itself, in Prometheus' terms. Labels are codes and routes, never text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from model.prediction import Prediction
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Metrics:
+    """One worker's counts. It hears of batches as a `service.batching.BatchObserver`."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        # With several workers each writes its counts to files, and whoever is asked adds them all up.
+        self._folder = os.environ.get(MULTIPROCESS_VARIABLE)
+        if self._folder is None:
+            ProcessCollector(registry=self._registry)
+        self._requests = Counter(
+            "fenbo_requests",
+            "Answered requests.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self._request_seconds = Histogram(
+            "fenbo_request_seconds",
+            "From the first byte of a request to the last of its answer.",
+            ("method", "route"),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._stage_seconds = Histogram(
+            "fenbo_stage_seconds",
+            "Time in each stage of a prediction: queue per letter, predict and what it is made of per batch.",
+            ("stage",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._queue = Gauge(
+            "fenbo_queue_requests",
+            "Letters that wait for the model.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._batch = Histogram(
+            "fenbo_batch_requests",
+            "Letters predicted together.",
+            buckets=_SIZES,
+            registry=self._registry,
+        )
+        self._refused = Counter(
+            "fenbo_refused", "Requests not predicted, by reason.", ("reason",), registry=self._registry
+        )
+        self._batch_failures = Counter(
+            "fenbo_batch_failures", "Batches that the model failed on.", registry=self._registry
+        )
+        self._decisions = Counter(
+            "fenbo_decisions", "Predictions by decision.", ("decision",), registry=self._registry
+        )
+        self._departments = Counter(
+            "fenbo_departments", "Predictions by department.", ("department",), registry=self._registry
+        )
+        self._urgencies = Counter(
+            "fenbo_urgencies", "Predictions by urgency.", ("urgency",), registry=self._registry
+        )
+        self._kinds = Counter("fenbo_kinds", "Predictions by kind.", ("kind",), registry=self._registry)
+        self._ready = Gauge(
+            "fenbo_ready_workers",
+            "Workers that are ready.",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        self._requests.labels(method, route, status).inc()
+        self._request_seconds.labels(method, route).observe(seconds)
+
+    def refused(self, reason: str) -> None:
+        """Count a request that was not predicted: queue-full, deadline-exceeded, client-gone, not-ready."""
+        self._refused.labels(reason).inc()
+
+    def predicted(self, prediction: Prediction) -> None:
+        """Count what was answered about one letter."""
+        self._decisions.labels(prediction.decision.action).inc()
+        self._departments.labels(prediction.department.code).inc()
+        self._urgencies.labels(prediction.urgency.code).inc()
+        self._kinds.labels(prediction.kind.code).inc()
+
+    def stage(self, name: str, seconds: float) -> None:
+        """Time spent in one stage of a batch. May be called from any thread."""
+        self._stage_seconds.labels(name).observe(seconds)
+
+    def ready(self, is_ready: bool) -> None:
+        """Whether this worker answers predictions."""
+        self._ready.set(1 if is_ready else 0)
+
+    def queue_changed(self, requests: int) -> None:
+        """So many letters are waiting now."""
+        self._queue.set(requests)
+
+    def batch_started(self, waited: Sequence[float]) -> None:
+        """A batch leaves the queue."""
+        self._batch.observe(len(waited))
+        for seconds in waited:
+            self.stage("queue", seconds)
+
+    def batch_finished(self, seconds: float, *, failed: bool) -> None:
+        """A batch was predicted, or failed."""
+        if failed:
+            self._batch_failures.inc()
+        else:
+            self.stage("predict", seconds)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All counts of all workers in the format that ``accept`` asks for, and its media type."""
+        encode: Callable[[CollectorRegistry], bytes]
+        encode, media_type = choose_encoder(accept)
+        if self._folder is None:
+            return encode(self._registry), media_type
+        _forget_dead_workers(Path(self._folder))
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
+        return encode(registry), media_type
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    # A worker that was killed cannot take its gauges back itself.
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists() and Path("/proc").exists():
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -1,0 +1,181 @@
+"""The model at work in one process: loaded and warmed up, behind its queue, watched, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+import structlog
+
+from model.errors import FenboError
+from model.prediction import Prediction
+from model.ticket import Ticket
+from service.batching import Batcher, BatchLimits, DeadlineExceeded, QueueFull
+from service.examples import WARM_UP_LETTERS
+from service.logs import described
+from service.metrics import Metrics
+from service.predictor import Explain, Predictor, load_predictor
+from service.settings import Settings
+
+State = Literal["loading", "ready", "failed", "stopping"]
+
+_TOLD: Final[dict[State, str]] = {
+    "loading": "模型正在载入，请稍候",
+    "ready": "可以使用",
+    "failed": "模型没能载入，原因见日志",
+    "stopping": "正在停机，请换一个实例",
+}
+# What an encoder reads of a letter, about; past it a letter costs no more.
+_READ_CHARACTERS: Final = 1024
+_PROBE_SECONDS: Final = 10.0
+
+_log = structlog.get_logger("service.runtime")
+
+
+class NotReady(FenboError):
+    """No model answers here now."""
+
+
+class Runtime:
+    """Owns the model and its queue. All but ``state`` and ``failure`` is used on the event loop alone."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        predictor: Predictor | None = None,
+        when_failed: Callable[[FenboError], None] | None = None,
+    ) -> None:
+        self.state: State = "loading"
+        self.failure: FenboError | None = None
+        self._settings = settings
+        self._metrics = metrics
+        self._predictor = predictor
+        self._when_failed = when_failed
+        self._doubtful = False
+        self._loading: asyncio.Task[None] | None = None
+        self._batcher: Batcher[Explain, Ticket, Prediction] = Batcher(
+            self._work,
+            limits=BatchLimits(
+                requests=settings.queue_requests,
+                wait_seconds=settings.queue_wait_ms / 1000,
+                batch_requests=settings.batch_requests,
+                window_seconds=settings.batch_window_ms / 1000,
+                threads=settings.inference_threads,
+            ),
+            observer=metrics,
+        )
+
+    @property
+    def timeout_ms(self) -> int:
+        """Milliseconds in which an answer comes when the caller does not say."""
+        return self._settings.timeout_ms
+
+    @property
+    def told(self) -> str:
+        """The state in a sentence for people."""
+        return _TOLD[self.state]
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model that answers now. Raises `NotReady` while there is none."""
+        if self._predictor is None or self.state not in ("ready", "stopping"):
+            raise NotReady(f"the service is {self.state}")
+        return self._predictor
+
+    def start(self) -> None:
+        """Begin to load; ``state`` tells when it is done."""
+        self._batcher.start()
+        self._loading = asyncio.create_task(self._load(), name="load")
+
+    async def stop(self) -> None:
+        """Finish what was accepted, within the settings' ``shutdown_seconds``."""
+        self.state = "stopping"
+        self._metrics.ready(False)
+        if self._loading is not None:
+            self._loading.cancel()
+        await self._batcher.stop(timeout_seconds=self._settings.shutdown_seconds)
+        _log.info("stopped")
+
+    def submit(
+        self, ticket: Ticket, *, explain: Explain, timeout_seconds: float | None = None
+    ) -> asyncio.Future[Prediction]:
+        """Queue one ticket. Cancelling the future takes it out of the queue.
+
+        Raises `NotReady`, and what `service.batching.Batcher.submit` raises.
+        """
+        if self.state != "ready":
+            raise NotReady(f"the service is {self.state}")
+        if timeout_seconds is None:
+            timeout_seconds = self._settings.timeout_ms / 1000
+        return self._queue(ticket, explain, timeout_seconds)
+
+    async def probe(self) -> None:
+        """Return when the model can answer; predicts a letter if a prediction failed since the last success.
+
+        Raises `NotReady`.
+        """
+        if self.state != "ready":
+            raise NotReady(f"the service is {self.state}")
+        if not self._doubtful:
+            return
+        try:
+            await self._queue(WARM_UP_LETTERS[0], "lexical", _PROBE_SECONDS)
+        except QueueFull:
+            return
+        except Exception as error:
+            raise NotReady("the model fails on a letter that it must know") from error
+        self._doubtful = False
+
+    def _queue(self, ticket: Ticket, explain: Explain, seconds: float) -> asyncio.Future[Prediction]:
+        length = min(len(ticket.title) + len(ticket.content), _READ_CHARACTERS)
+        future = self._batcher.submit(ticket, group=explain, length=length, timeout_seconds=seconds)
+        future.add_done_callback(self._doubt_when_late)
+        return future
+
+    def _doubt_when_late(self, future: asyncio.Future[Prediction]) -> None:
+        # A model that hangs raises nothing; late answers are the only sign of it.
+        if not future.cancelled() and isinstance(future.exception(), DeadlineExceeded):
+            self._doubtful = True
+
+    def _work(self, explain: Explain, tickets: Sequence[Ticket]) -> Sequence[Prediction]:
+        assert self._predictor is not None, "nothing is queued before a model is there"
+        try:
+            return self._predictor.predict(tickets, explain=explain)
+        except Exception:
+            self._doubtful = True
+            raise
+
+    async def _load(self) -> None:
+        started = asyncio.get_running_loop().time()
+        try:
+            if self._predictor is None:
+                self._predictor = await asyncio.to_thread(load_predictor, self._settings)
+            await asyncio.to_thread(self._warm_up, self._predictor)
+        except Exception as error:
+            self._fail(error)
+            return
+        self.state = "ready"
+        self._metrics.ready(True)
+        seconds = round(asyncio.get_running_loop().time() - started, 3)
+        versions = self._predictor.versions
+        _log.info("ready", bundle=versions.bundle, taxonomy=versions.taxonomy, seconds=seconds)
+
+    def _warm_up(self, predictor: Predictor) -> None:
+        # Twice each: the first run of a length allocates, the second shows that it lasts.
+        for letter in (*WARM_UP_LETTERS, *WARM_UP_LETTERS):
+            predictor.predict([letter])
+        predictor.predict([WARM_UP_LETTERS[0]], explain="full")
+
+    def _fail(self, error: Exception) -> None:
+        self.state = "failed"
+        if isinstance(error, FenboError):
+            self.failure = error
+            _log.critical("cannot load the model", reason=str(error))
+        else:
+            self.failure = FenboError("the model could not be loaded; the log tells where it failed")
+            _log.critical("cannot load the model", raised=described(error))
+        if self._when_failed is not None:
+            self._when_failed(self.failure)

@@ -1,0 +1,147 @@
+"""All that may be set about the service, in one place: by ``FENBO_…`` variables or by the command's options.
+
+Nothing is read when this file is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.errors import FenboError
+
+PREFIX = "FENBO_"
+
+_REMEDIES = {
+    "int_parsing": "a whole number",
+    "bool_parsing": "true or false",
+}
+
+
+class InvalidSetting(FenboError):
+    """A setting has a value that it may not have."""
+
+
+class Settings(BaseSettings):
+    """What the service runs with. Every field can be set as ``FENBO_`` + its name in capitals.
+
+    Raises `InvalidSetting` when made by `read`; pydantic's own error otherwise.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes, each with its own model.")
+    dev: bool = Field(
+        default=False, description="Trying it out on this machine: readable logs, loopback only."
+    )
+
+    bundle: Path | None = Field(
+        default=None, description="Folder of the bundle; none takes the starter bundle."
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="Where tickets are stored; none takes SQLite."
+    )
+
+    queue_requests: int = Field(
+        default=256, ge=1, le=100_000, description="Letters that may wait, per worker."
+    )
+    queue_wait_ms: int = Field(
+        default=250, ge=1, le=60_000, description="Refuse what would have to wait longer."
+    )
+    batch_requests: int = Field(default=8, ge=1, le=256, description="Letters predicted together at most.")
+    batch_window_ms: float = Field(
+        default=2.0, ge=0, le=1000, description="Wait for companions at most; 0 never."
+    )
+    inference_threads: int = Field(
+        default=1, ge=1, le=64, description="Batches predicted at a time, per worker."
+    )
+    timeout_ms: int = Field(
+        default=10_000, ge=10, le=600_000, description="Answer within, unless the caller says."
+    )
+
+    max_body_bytes: int = Field(
+        default=1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest body."
+    )
+    body_timeout_seconds: float = Field(
+        default=15.0, gt=0, le=600, description="A body must have arrived within."
+    )
+    shutdown_seconds: int = Field(default=30, ge=1, le=3600, description="Time to finish what was accepted.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What to log from."
+    )
+    log_format: Literal["json", "console"] = Field(default="json", description="For machines, or for people.")
+
+    @model_validator(mode="after")
+    def _dev_stays_at_home(self) -> Self:
+        if self.dev and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} cannot be used with dev, which is open to all who reach it; "
+                "allowed: 127.0.0.1, ::1, localhost"
+            )
+        return self
+
+    @classmethod
+    def read(cls, **given: Any) -> Settings:
+        """Settings from the environment; what is given (and not None) comes before it.
+
+        Raises `InvalidSetting` in one line that names each variable, its value and what is allowed.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            raise InvalidSetting("; ".join(_told(problem) for problem in error.errors())) from None
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that make `read` give the same settings in another process. Holds secrets."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {_variable(name): _written(value) for name, value in values.items() if value is not None}
+
+    def shown(self) -> dict[str, str | int | float | bool | None]:
+        """Name → value, fit to be shown: secrets are hidden."""
+        return self.model_dump(mode="json")
+
+
+def unknown_variables() -> list[str]:
+    """Names of ``FENBO_…`` variables that no setting reads, sorted: likely typing mistakes."""
+    known = {_variable(name) for name in Settings.model_fields} | {"FENBO_DATA"}
+    return sorted(
+        name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _written(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _told(problem: Any) -> str:
+    if not problem["loc"]:
+        return str(problem["ctx"]["error"])
+    name = str(problem["loc"][0])
+    what = _REMEDIES.get(problem["type"]) or problem["msg"][0].lower() + problem["msg"][1:]
+    if name not in Settings.model_fields:
+        return f"setting {name!r} is not known; allowed: {', '.join(Settings.model_fields)}"
+    if name == "database_url":
+        return f"{_variable(name)} is not valid: {what}"
+    return f"{_variable(name)} is {problem['input']!r}; allowed: {what}"

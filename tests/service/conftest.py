@@ -1,0 +1,95 @@
+"""The service under test: in this process, or behind a real socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.service.fixture_router import FixtureRouter
+
+
+@dataclass
+class Running:
+    """A service behind a socket."""
+
+    address: str
+    router: FixtureRouter
+    server: uvicorn.Server
+    thread: threading.Thread
+    client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = httpx.Client(base_url=self.address, timeout=30)
+
+    def ask_to_stop(self) -> None:
+        """What SIGTERM does, without waiting for the end."""
+        self.server.should_exit = True
+
+
+@contextmanager
+def in_process(router: FixtureRouter, settings: Settings | None = None) -> Iterator[TestClient]:
+    """A client of the service, ready, without a socket."""
+    app = create_app(settings or Settings(), router)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        wait_until(lambda: client.get("/health/ready").status_code == 200)
+        yield client
+
+
+@contextmanager
+def behind_socket(router: FixtureRouter, settings: Settings | None = None) -> Iterator[Running]:
+    """The service on a free port, ready; stopped in order at the end."""
+    config = uvicorn.Config(
+        create_app(settings or Settings(), router), log_config=None, access_log=False, ws="none"
+    )
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    running = Running(f"http://127.0.0.1:{listener.getsockname()[1]}", router, server, thread)
+    try:
+        wait_until(lambda: server.started and running.client.get("/health/ready").status_code == 200)
+        yield running
+    finally:
+        router.gate.set()
+        running.client.close()
+        running.ask_to_stop()
+        thread.join(30)
+
+
+def wait_until(is_so: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    """Return once it is so; fail after so many seconds."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, "it never came to be so"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def router() -> FixtureRouter:
+    """A model that answers at once."""
+    return FixtureRouter()
+
+
+@pytest.fixture
+def client(router: FixtureRouter) -> Iterator[TestClient]:
+    """A client of a ready service."""
+    with in_process(router) as found:
+        yield found
+
+
+@pytest.fixture
+def running(router: FixtureRouter) -> Iterator[Running]:
+    """A ready service behind a socket."""
+    with behind_socket(router) as found:
+        yield found
