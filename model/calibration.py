@@ -75,10 +75,21 @@ class DecisionThresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class UrgencyThresholds:
-    """Inverse temperature, and the probability from which a level is said: of emergency, of urgent or above."""
+class HeadBlend:
+    """Probabilities of a smaller head: ``softmax(encoder · E + lexical · L)``."""
 
-    sharpness: float = 1.0
+    encoder: float = 1.0
+    lexical: float = 0.0
+
+    def probabilities(self, encoder: F32, lexical: F32) -> F32:
+        """From the encoder's logits and the lexical model's scores, both (N, K)."""
+        return softmax(encoder * np.float32(self.encoder) + lexical * np.float32(self.lexical))
+
+
+@dataclass(frozen=True, slots=True)
+class UrgencyThresholds:
+    """The probability from which a level is said: of emergency, of urgent or above."""
+
     emergency: float = 0.5
     urgent: float = 0.5
 
@@ -101,8 +112,9 @@ class Calibration:
 
     blend: Blend
     decision: DecisionThresholds
+    urgency_blend: HeadBlend = HeadBlend()
     urgency: UrgencyThresholds = UrgencyThresholds()
-    kind_sharpness: float = 1.0
+    kind_blend: HeadBlend = HeadBlend()
     out_of_scope: float = 0.5
 
     def save(self, path: Path) -> None:
@@ -121,7 +133,9 @@ class Calibration:
             return cls(
                 blend=Blend(**table.pop("blend")),
                 decision=DecisionThresholds(**table.pop("decision")),
+                urgency_blend=HeadBlend(**table.pop("urgency_blend")),
                 urgency=UrgencyThresholds(**table.pop("urgency")),
+                kind_blend=HeadBlend(**table.pop("kind_blend")),
                 **table,
             )
         except (ValueError, KeyError, TypeError) as error:

@@ -152,3 +152,22 @@ class LexicalModel:
                 f"{path.name}: weights have shape {model.weights.shape}, expected {expected}; export the bundle again"
             )
         return model
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalModels:
+    """A bundle's three: for the department, and smaller ones for urgency and kind."""
+
+    department: LexicalModel
+    urgency: LexicalModel
+    kind: LexicalModel
+
+    @staticmethod
+    def file(head: str) -> str:
+        """Where a bundle keeps the model of a head."""
+        return "lexical.npz" if head == "department" else f"lexical_{head}.npz"
+
+    @classmethod
+    def load(cls, folder: Path) -> LexicalModels:
+        """Read all three from a bundle's folder."""
+        return cls(*(LexicalModel.load(folder / cls.file(head)) for head in ("department", "urgency", "kind")))

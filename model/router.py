@@ -20,7 +20,7 @@ from model.calibration import Calibration, softmax
 from model.decision import Circumstances, decide
 from model.encoder import Encoder, Heads, Tokeniser
 from model.explanation import hits_on_masked, lexical_evidence, occlusion_evidence
-from model.lexical import LexicalModel
+from model.lexical import LexicalModels
 from model.ngrams import Document, Occurrences, occurrences
 from model.prediction import (
     KIND_CODES,
@@ -70,7 +70,7 @@ class Router:
         folder: Path,
         manifest: bundle.Manifest,
         taxonomy: Taxonomy,
-        lexical: LexicalModel,
+        lexical: LexicalModels,
         encoder: Encoder,
         calibration: Calibration,
     ) -> None:
@@ -82,9 +82,9 @@ class Router:
         self.calibration = calibration
         self.calendar = WorkCalendar.shipped("cn")
         self._heads = encoder.heads.by_name
-        self._columns, self._owner = _live_columns(lexical.codes, taxonomy)
+        self._columns, self._owner = _live_columns(lexical.department.codes, taxonomy)
         bodies = departments_of_bodies(taxonomy, self._columns, self._lexical_probabilities)
-        self._search = Search(lexical, self._columns, self._owner, bodies)
+        self._search = Search(lexical.department, self._columns, self._owner, bodies)
 
     @property
     def name(self) -> str:
@@ -121,7 +121,7 @@ class Router:
             folder,
             manifest,
             Taxonomy.load(folder / "taxonomy.yaml"),
-            LexicalModel.load(folder / "lexical.npz"),
+            LexicalModels.load(folder),
             encoder,
             Calibration.load(folder / "calibration.json"),
         )
@@ -169,15 +169,19 @@ class Router:
         """Calibrated probabilities of every head."""
         calibration = self.calibration
         found = occurrences(documents)
-        lexical = self.lexical.scores_of(found, len(documents))
+        lexical = self.lexical.department.scores_of(found, len(documents))
         heads = self._encoder_heads(documents)
         department = calibration.blend.probabilities(lexical, heads.get("department"))
         return Scores(
             department=self._live(department),
-            urgency=softmax(heads["urgency"] * np.float32(calibration.urgency.sharpness)),
-            kind=softmax(heads["kind"] * np.float32(calibration.kind_sharpness)),
+            urgency=calibration.urgency_blend.probabilities(
+                heads["urgency"], self.lexical.urgency.scores_of(found, len(documents))
+            ),
+            kind=calibration.kind_blend.probabilities(
+                heads["kind"], self.lexical.kind.scores_of(found, len(documents))
+            ),
             out_of_scope=softmax(heads["scope"])[:, 1],
-            familiar=familiarity(self.lexical.vocabulary, found, len(documents)),
+            familiar=familiarity(self.lexical.department.vocabulary, found, len(documents)),
             lexical=lexical,
             found=found,
         )
@@ -256,7 +260,7 @@ class Router:
         )
 
     def _lexical_probabilities(self, documents: Sequence[Document]) -> F32:
-        return self._live(self.calibration.blend.probabilities(self.lexical.scores(documents), None))
+        return self._live(self.calibration.blend.probabilities(self.lexical.department.scores(documents), None))
 
     def _evidence(self, prepared: Prepared, code: str, explain: Explain) -> Evidence:
         if explain == "none":
@@ -269,7 +273,7 @@ class Router:
                 lambda documents: self.scores(documents).department[:, column],
             )
         columns = [index for index, place in enumerate(self._owner) if self._columns[place] == code]
-        weights = self.lexical.character_weights(prepared.document, columns[0])
+        weights = self.lexical.department.character_weights(prepared.document, columns[0])
         return lexical_evidence(prepared, code, weights)
 
 

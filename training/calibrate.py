@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.calibration import Blend, DecisionThresholds, UrgencyThresholds, doubted, softmax
+from model.calibration import Blend, DecisionThresholds, HeadBlend, UrgencyThresholds, doubted, softmax
 from model.errors import MissingExtra
 
 F32 = NDArray[np.float32]
@@ -32,19 +32,33 @@ def fit_blend(lexical: F32, encoder: F32 | None, truth: I64) -> Blend:
     return Blend(*both, lexical_alone, doubt_alone)
 
 
-def fit_sharpness(logits: F32, truth: I64) -> float:
-    """Inverse temperature for logits (N, K) (temperature scaling; Guo et al. 2017)."""
-    return _minimise(lambda weights: _loss(softmax(logits * np.float32(weights[0])), truth), [1.0], [50.0])[0]
+def fit_head_blend(encoder: F32, lexical: F32, truth: I64) -> HeadBlend:
+    """Weights of both scores (N, K) that make the true classes likeliest."""
+    return HeadBlend(
+        *_minimise(
+            lambda weights: _loss(HeadBlend(weights[0], weights[1]).probabilities(encoder, lexical), truth),
+            [1.0, 1.0],
+            [50.0, 50.0],
+        )
+    )
 
 
-def fit_urgency(logits: F32, truth: I64) -> UrgencyThresholds:
-    """Temperature and levels' thresholds from urgency logits (N, 4).
+def fit_urgency(
+    probabilities: F32, truth: I64, *, emergency_alarms: float = 0.03, urgent_alarms: float = 0.12
+) -> UrgencyThresholds:
+    """The lowest bars at which at most these shares of the lower letters are called emergency, urgent or above.
 
-    Each threshold is where calling the level costs as much as not calling it, when a missed emergency weighs
-    as 8 false alarms and a missed urgent letter as 3: 1 / (1 + 8) and 1 / (1 + 3). No threshold is fitted to
-    the few high letters there are.
+    ``probabilities`` (N, 4) are calibrated. Missing a high level costs far more than a false alarm, so the bars
+    are as low as the false alarms allow; without any lower letter they stay at one half.
     """
-    return UrgencyThresholds(sharpness=fit_sharpness(logits, truth), emergency=1 / 9, urgent=1 / 4)
+    return UrgencyThresholds(
+        emergency=_bar(probabilities[truth < 3, 3], emergency_alarms),
+        urgent=_bar(probabilities[truth < 2, 2:].sum(axis=1), urgent_alarms),
+    )
+
+
+def _bar(scores: F32, alarms: float) -> float:
+    return round(float(np.quantile(scores, 1 - alarms)), 4) if len(scores) else 0.5
 
 
 def fit_decision(

@@ -45,6 +45,7 @@ ASSUMED_CONTEXT = {
 }
 ASSUMED_DAYS = ((0.0, 0.15), (7.0, 0.1), (30.0, 0.0), (90.0, -0.15), (365.0, -0.6))
 OTHER_AREA_CAP = 0.3
+_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +203,17 @@ def fit_pairs(
 
     Raises:
         MissingExtra: scikit-learn is not installed.
-        FenboError: fewer than ten pairs of either verdict.
+        FenboError: fewer than ten pairs of either verdict, or of groups of pairs.
     """
     same = sum(pair.label == SAME for pair in labelled)
     if min(same, len(labelled) - same) < 10:
         other = len(labelled) - same
         raise FenboError(f"{same} same and {other} other pairs; at least 10 of each are needed")
+    apart = len(np.unique(pair_groups(labelled)))
+    if apart < 2 * _FOLDS:
+        raise FenboError(
+            f"the pairs share letters and fall into {apart} groups; at least {2 * _FOLDS} are needed"
+        )
     profiler = Profiler(rarity, finder=finder)
     data = _data(labelled, campaigns, embedder, profiler, moved_weight)
     quality, threshold = _measured(data, _maker(regularisation), repeats)
@@ -317,7 +323,7 @@ def best_threshold(score: F64, label: NDArray[np.int64]) -> float:
     ]
     if not allowed:
         return 0.95
-    best: float = max(allowed, key=lambda value: f1_at(score, same, value))
+    best: float = max(allowed, key=lambda value: (f1_at(score, same, value), value))
     return round(best, 2)
 
 
@@ -328,7 +334,7 @@ def _calibration(score: F64, same: NDArray[np.bool_]) -> float:
 def _folds(label: NDArray[np.int64], group: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
     from sklearn.model_selection import StratifiedGroupKFold
 
-    splitter = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
     return [held for _, held in splitter.split(np.zeros(len(label)), label, group)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import shutil
 import tempfile
@@ -22,10 +23,11 @@ from model.encoder import Encoder, Heads, Tokeniser
 from model.errors import FenboError
 from model.fingerprints import FILE as FINGERPRINTS
 from model.fingerprints import KnownTexts
+from model.lexical import LexicalModel, LexicalModels
 from model.records import Problem
 from model.router import Router, code_version
 from model.taxonomy import Taxonomy
-from training.calibrate import fit_blend, fit_decision, fit_sharpness, fit_urgency
+from training.calibrate import fit_blend, fit_decision, fit_head_blend, fit_urgency
 from training.card import write_card
 from training.corpus import Corpus, held_back
 from training.heads import fit_head
@@ -37,6 +39,12 @@ from training.splits import group_split
 
 F32 = NDArray[np.float32]
 DEV_SHARE = 0.1
+
+FEWEST_LABELS = 100
+"""Letters with a label below which a head keeps the starter's weights."""
+
+SMALL_VOCABULARY = 60_000
+"""Features of the lexical models for urgency and kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +158,32 @@ class _Parts:
         self.full, self.dev, self.held = full, dev, held
 
     def lexical(self) -> None:
-        """Fit the lexical model on every letter with one department."""
-        labelled = self.full.select(self.full.labelled("department"))
-        codes = self.columns.departments
+        """Fit a lexical model for each head on the letters with one label; one that has few keeps the starter's."""
+        self.lexical_models = {
+            "department": self._fit_lexical("department", self.full.weights["department"].astype(np.float64))
+        }
+        for head in ("urgency", "kind"):
+            if len(self.full.labelled(head)) < FEWEST_LABELS:
+                shutil.copyfile(bundle.STARTER / LexicalModels.file(head), self.folder / LexicalModels.file(head))
+                self.lexical_models[head] = LexicalModel.load(self.folder / LexicalModels.file(head))
+            else:
+                self.lexical_models[head] = self._fit_lexical(head, None)
+
+    def _fit_lexical(self, head: str, weights: NDArray[np.float64] | None) -> LexicalModel:
+        rows = self.full.labelled(head)
+        labelled = self.full.select(rows)
+        codes = self.columns.by_head[head]
+        settings = self.request.settings.lexical
         model = fit_lexical(
             labelled.documents,
-            [codes[column] for column in labelled.labels("department")],
+            [codes[column] for column in labelled.labels(head)],
             codes=codes,
-            weights=labelled.weights["department"].astype(np.float64),
-            settings=self.request.settings.lexical,
-            progress=self.say,
+            weights=None if weights is None else weights[rows],
+            settings=settings if head == "department" else dataclasses.replace(settings, largest=SMALL_VOCABULARY),
+            progress=lambda line: self.say(f"{head}: {line}"),
         )
-        model.save(self.folder / "lexical.npz")
-        self.lexical_model = model
+        model.save(self.folder / LexicalModels.file(head))
+        return model
 
     def encoder(self) -> None:
         """Train an encoder, or borrow the starter's for urgency and kind when the preset has none."""
@@ -184,7 +205,7 @@ class _Parts:
         starter = _encoder_of(bundle.STARTER)
         for head in ("urgency", "kind"):
             rows = self.full.labelled(head)
-            if len(rows) >= 100:
+            if len(rows) >= FEWEST_LABELS:
                 self.say(f"{head}: fitting a head on {len(rows):,} letters")
                 labelled = self.full.select(rows)
                 pooled = starter.pooled([document.text for document in labelled.documents])
@@ -228,7 +249,7 @@ class _Parts:
         soft = {
             head: softmax(known[head](pooled))
             for head in ("urgency", "kind", "scope")
-            if len(self.full.labelled(head)) < 100 or head == "scope"
+            if len(self.full.labelled(head)) < FEWEST_LABELS or head == "scope"
         }
         return soft, starter.embedding(pooled), starter.heads
 
@@ -239,8 +260,8 @@ class _Parts:
             raise FenboError(f"--dev: {len(dev)} letters with a department are too few to calibrate with; give 20 or more")
         truth = dev.labels("department")
         self.say(f"calibrating on {len(dev):,} letters")
+        lexical = self.lexical_models["department"].scores(dev.documents)
         heads = self._head_logits(dev)
-        lexical = self.lexical_model.scores(dev.documents)
         blend = fit_blend(lexical, heads.get("department"), truth)
         probabilities = blend.probabilities(lexical, heads.get("department"))
         decision = fit_decision(probabilities, truth, self.columns.departments)
@@ -258,24 +279,26 @@ class _Parts:
         }
 
     def _with_urgency_and_kind(self, calibration: Calibration) -> Calibration:
-        import dataclasses
-
         held = self.held
         if len(held) < 50:
-            if not (bundle.STARTER / "calibration.json").exists():
-                return calibration
-            known = Calibration.load(bundle.STARTER / "calibration.json")
+            path = bundle.STARTER / "calibration.json"
+            known = Calibration.load(path) if path.exists() else calibration
             return dataclasses.replace(
                 calibration,
+                urgency_blend=known.urgency_blend,
                 urgency=known.urgency,
-                kind_sharpness=known.kind_sharpness,
+                kind_blend=known.kind_blend,
                 out_of_scope=known.out_of_scope,
             )
         heads = self._head_logits(held)
+        words = {head: self.lexical_models[head].scores(held.documents) for head in ("urgency", "kind")}
+        urgency = fit_head_blend(heads["urgency"], words["urgency"], held.labels("urgency"))
+        probabilities = urgency.probabilities(heads["urgency"], words["urgency"])
         return dataclasses.replace(
             calibration,
-            urgency=fit_urgency(heads["urgency"], held.labels("urgency")),
-            kind_sharpness=fit_sharpness(heads["kind"], held.labels("kind")),
+            urgency_blend=urgency,
+            urgency=fit_urgency(probabilities, held.labels("urgency")),
+            kind_blend=fit_head_blend(heads["kind"], words["kind"], held.labels("kind")),
         )
 
     def _head_logits(self, corpus: Corpus) -> dict[str, F32]:
