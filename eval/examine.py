@@ -21,11 +21,16 @@ from eval.noise import label_noise
 from eval.robustness import robustness
 from eval.tickets import ScoredTicket, group_names
 from model.fingerprints import FILE, KnownTexts, Labels
+from model.lexical import LexicalModel
 from model.ngrams import Document
 from model.text.prepared import prepare
 
 if TYPE_CHECKING:
     from model.router import Router
+
+
+_LEXICAL = "lexical.npz"
+"""Where a bundle keeps its lexical model, by the bundle contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,9 @@ def _baselines(
     if not labelled:
         return []
     codes = router.codes
-    answers = {"只用词面模型（线性）": _lexical(router, [letters[row] for row in labelled])}
+    answers: dict[str, list[int]] = {}
+    if (router.folder / _LEXICAL).is_file():
+        answers["只用词面模型（线性）"] = _lexical(router, [letters[row] for row in labelled])
     known = {code: count for code, count in (sizes or {}).items() if code in codes}
     if known:
         most = max(known, key=known.__getitem__)
@@ -147,8 +154,9 @@ def _baselines(
 
 def _lexical(router: Router, letters: Sequence[Letter]) -> list[int]:
     documents: list[Document] = [prepare(letter.ticket).document for letter in letters]
-    owners = [router.codes.index(router.taxonomy.resolve(code)) for code in router.lexical.codes]
-    return [owners[int(column)] for column in router.lexical.scores(documents).argmax(axis=1)]
+    model = LexicalModel.load(router.folder / _LEXICAL)
+    owners = [router.codes.index(router.taxonomy.resolve(code)) for code in model.codes]
+    return [owners[int(column)] for column in model.scores(documents).argmax(axis=1)]
 
 
 def _place(codes: Sequence[str], code: str | None) -> int:

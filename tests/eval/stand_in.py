@@ -50,7 +50,6 @@ class StandIn:
             created="2026-03-01T00:00:00Z", facts={"department_counts": {"CGJ": 600, "JTJ": 120, "SWJ": 5}}
         )
         self.versions = Versions(name, "shenzhen", self.taxonomy.version, "0.1.0")
-        self.lexical = SimpleNamespace(codes=self.codes, scores=self._scores)
         self._forgets = forgets
 
     def _scores(self, documents: Sequence[Document]) -> np.ndarray:
