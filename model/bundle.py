@@ -80,7 +80,9 @@ def check(folder: Path) -> Manifest:
         if not path.is_file():
             raise BundleError(f"bundle: {folder} lacks {name}; copy the bundle again")
         if sha256(path) != digest:
-            raise BundleError(f"bundle: {folder / name} was changed since it was written; copy the bundle again")
+            raise BundleError(
+                f"bundle: {folder / name} was changed since it was written; copy the bundle again"
+            )
     return manifest
 
 
@@ -118,8 +120,16 @@ def _replace(scratch: Path, target: Path) -> None:
     shutil.rmtree(old)
 
 
-def write_manifest(folder: Path, *, name: str, created: str, code_version: str, taxonomy: str,
-                   taxonomy_version: str, facts: dict[str, Any]) -> None:
+def write_manifest(
+    folder: Path,
+    *,
+    name: str,
+    created: str,
+    code_version: str,
+    taxonomy: str,
+    taxonomy_version: str,
+    facts: dict[str, Any],
+) -> None:
     """Write ``bundle.json`` with the hash of every other file of the folder."""
     files = {
         str(path.relative_to(folder)): sha256(path)

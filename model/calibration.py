@@ -93,7 +93,6 @@ class UrgencyThresholds:
     emergency: float = 0.5
     urgent: float = 0.5
 
-
     def level(self, probabilities: F32) -> UrgencyCode:
         """The level said of probabilities (4,), low to emergency: missing a high one costs more than a false alarm."""
         if probabilities[3] >= self.emergency:
@@ -119,7 +118,9 @@ class Calibration:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        path.write_text(
+            json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
 
     @classmethod
     def load(cls, path: Path) -> Calibration:

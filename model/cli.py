@@ -42,6 +42,9 @@ def predict_command(
             if problems <= _MOST_PROBLEMS:
                 bar.write(f"{source}, line {problem.line}: {problem.reason}")
 
+        def on_rows(rows: int) -> None:
+            bar.update(rows)
+
         done = predict_file(
             bundle,
             source,
@@ -51,7 +54,7 @@ def predict_command(
             workers=workers,
             on_problem=on_problem,
             on_notice=bar.write,
-            on_rows=bar.update,
+            on_rows=on_rows,
         )
     left_out = f"; {problems} rows could not be read and were left out" if problems else ""
     click.echo(f"{done} letters written to {target}{left_out}", err=True)

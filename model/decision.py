@@ -26,7 +26,9 @@ class Circumstances:
     second: Candidate | None = None
 
 
-def decide(top: Sequence[Candidate], thresholds: DecisionThresholds, circumstances: Circumstances) -> Decision:
+def decide(
+    top: Sequence[Candidate], thresholds: DecisionThresholds, circumstances: Circumstances
+) -> Decision:
     """The action with all its reasons, the weightiest first. ``top`` is sorted, the likeliest first."""
     obstacles = _obstacles(top[0], circumstances)
     if obstacles:
@@ -43,7 +45,9 @@ def decide(top: Sequence[Candidate], thresholds: DecisionThresholds, circumstanc
 def _obstacles(best: Candidate, circumstances: Circumstances) -> list[Reason]:
     reasons: list[Reason] = []
     if circumstances.emergency:
-        reasons.append(Reason("emergency", "疑似危及生命或公共安全，须立即由人处理，并同步 110、119、120、122"))
+        reasons.append(
+            Reason("emergency", "疑似危及生命或公共安全，须立即由人处理，并同步 110、119、120、122")
+        )
     if circumstances.out_of_scope:
         reasons.append(Reason("out_of_scope", "不像市民诉求（闲聊、广告、外语或乱码），请人判断"))
     if circumstances.unfamiliar:
@@ -52,7 +56,10 @@ def _obstacles(best: Candidate, circumstances: Circumstances) -> list[Reason]:
         reasons.append(Reason("too_little_text", "文字太少，难以判断"))
     if circumstances.second is not None:
         reasons.append(
-            Reason("two_requests", f"似有两项诉求，分属{best.name}与{circumstances.second.name}，请人确认是否拆单")
+            Reason(
+                "two_requests",
+                f"似有两项诉求，分属{best.name}与{circumstances.second.name}，请人确认是否拆单",
+            )
         )
     return reasons
 
@@ -65,5 +72,7 @@ def _doubts(top: Sequence[Candidate], bar: float, action: Action) -> tuple[Reaso
         reasons.append(Reason("ambiguous", f"{pair}难分"))
     name = "below_auto" if action == "suggest" else "uncertain"
     advice = "建议人工确认" if action == "suggest" else "请人判断"
-    reasons.append(Reason(name, f"{best.name}的把握为 {best.probability:.0%}，未到自动分派线 {bar:.0%}，{advice}"))
+    reasons.append(
+        Reason(name, f"{best.name}的把握为 {best.probability:.0%}，未到自动分派线 {bar:.0%}，{advice}")
+    )
     return tuple(reasons)

@@ -57,8 +57,14 @@ class Tokeniser:
             raise FenboError(f"{path}: not a tokenizer ({error}); export the bundle again") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self.padding = int(self._tokenizer.token_to_id("<pad>"))
-        self.masking = int(self._tokenizer.token_to_id("<mask>"))
+        self.padding = self._special(path, "<pad>")
+        self.masking = self._special(path, "<mask>")
+
+    def _special(self, path: Path, token: str) -> int:
+        number = self._tokenizer.token_to_id(token)
+        if number is None:
+            raise FenboError(f"{path}: the tokenizer has no {token}; use one of the XLM-RoBERTa or E5 kind")
+        return int(number)
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, with the prefix and framing tokens, not cut."""
@@ -125,12 +131,14 @@ class Encoder:
             np.add.at(weight, rows, length)
         if total is None:
             return np.zeros((0, self.heads.by_name["embedding"].weight.shape[1]), dtype=np.float32)
-        return total / weight[:, None]
+        mean: F32 = total / weight[:, None]
+        return mean
 
     def embedding(self, pooled: F32) -> F32:
         """Unit vectors (N, width) for duplicates, from pooled ones."""
         vectors = self.heads.by_name["embedding"](pooled)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
+        unit: F32 = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
+        return unit
 
     def _blocks(
         self, pieces: list[tuple[int, list[int]]]

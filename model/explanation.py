@@ -24,7 +24,9 @@ _MARKS = re.compile(r"[\s，。！？、；：,.!?;:()（）\"'“”《》\[\]�
 
 def lexical_evidence(prepared: Prepared, department: str, weights: F32) -> Evidence:
     """The strongest words by the lexical model. ``weights`` (L,) are per character of ``document.text``."""
-    return Evidence(department, "lexical", _strongest(prepared, _word_weights(prepared.document.text, weights)))
+    return Evidence(
+        department, "lexical", _strongest(prepared, _word_weights(prepared.document.text, weights))
+    )
 
 
 def occlusion_evidence(
@@ -37,7 +39,9 @@ def occlusion_evidence(
     pieces = _pieces(document)
     variants = [_without(document, start, end) for start, end in pieces]
     found = probability([document, *variants])
-    weighed = [(start, end, float(found[0] - left)) for (start, end), left in zip(pieces, found[1:], strict=True)]
+    weighed = [
+        (start, end, float(found[0] - left)) for (start, end), left in zip(pieces, found[1:], strict=True)
+    ]
     return Evidence(department, "occlusion", _strongest(prepared, weighed))
 
 
@@ -47,7 +51,8 @@ def _word_bounds(text: str) -> list[tuple[int, int]]:
     return [
         (start, end)
         for start, end in zip(*word_bounds(text), strict=True)
-        if not _MARKS.fullmatch(text, start, end) and not any(low < end and start < high for low, high in hidden)
+        if not _MARKS.fullmatch(text, start, end)
+        and not any(low < end and start < high for low, high in hidden)
     ]
 
 
@@ -68,7 +73,9 @@ def _without(document: Document, start: int, end: int) -> Document:
     if end <= len(document.title):
         return Document(document.title[:start] + document.title[end:], document.content)
     low, high = max(0, start - offset), max(0, end - offset)
-    return Document(document.title[: min(start, len(document.title))], document.content[:low] + document.content[high:])
+    return Document(
+        document.title[: min(start, len(document.title))], document.content[:low] + document.content[high:]
+    )
 
 
 def _strongest(prepared: Prepared, weighed: list[tuple[int, int, float]]) -> tuple[Span, ...]:

@@ -134,7 +134,9 @@ class LexicalModel:
         with np.load(path, allow_pickle=False) as arrays:
             missing = [name for name in ("codes", *_ARRAYS) if name not in arrays]
             if missing:
-                raise FenboError(f"{path.name}: arrays {', '.join(missing)} are missing; export the bundle again")
+                raise FenboError(
+                    f"{path.name}: arrays {', '.join(missing)} are missing; export the bundle again"
+                )
             model = cls(
                 codes=tuple(str(code) for code in arrays["codes"]),
                 vocabulary=Vocabulary(
@@ -170,4 +172,6 @@ class LexicalModels:
     @classmethod
     def load(cls, folder: Path) -> LexicalModels:
         """Read all three from a bundle's folder."""
-        return cls(*(LexicalModel.load(folder / cls.file(head)) for head in ("department", "urgency", "kind")))
+        return cls(
+            *(LexicalModel.load(folder / cls.file(head)) for head in ("department", "urgency", "kind"))
+        )

@@ -112,7 +112,9 @@ def _keys(prefix: U64, start: I64, end: I64, salt: int) -> U64:
 
 
 def _codepoints(text: str) -> U64:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64) + np.uint64(1)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(
+        np.uint64
+    ) + np.uint64(1)
 
 
 @functools.cache
@@ -126,7 +128,9 @@ def word_cutter() -> Callable[[str], list[str]]:
     return cut
 
 
-@functools.lru_cache(maxsize=512)  # scores, evidence and the search for a second request read one letter in turn
+@functools.lru_cache(
+    maxsize=512
+)  # scores, evidence and the search for a second request read one letter in turn
 def word_bounds(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Starts and ends of the words of a text, spaces left out."""
     starts: list[int] = []

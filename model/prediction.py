@@ -79,7 +79,7 @@ class RuleHit:
 
 @dataclass(frozen=True, slots=True)
 class UrgencyPrediction:
-    """The higher of model and rules. ``probability`` is the model's for the final level; ``flags`` stand apart from it."""
+    """The higher of model and rules. ``probability`` is the model's for the final level; ``flags`` stand apart."""
 
     code: UrgencyCode
     name: str

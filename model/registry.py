@@ -104,5 +104,7 @@ class Registry:
         current = promotions[-1].name if promotions else None
         before = next((item.name for item in reversed(promotions) if item.name != current), None)
         if before is None:
-            raise FenboError(f"rollback: no other bundle was in use before {current or 'now'} in {self.folder}")
+            raise FenboError(
+                f"rollback: no other bundle was in use before {current or 'now'} in {self.folder}"
+            )
         return self.promote(before, by=by, reason=reason or f"rollback from {current}")

@@ -34,7 +34,9 @@ def list_command(registry: Registry) -> None:
         manifest = registry.manifest(name)
         metrics = manifest.facts.get("metrics", {})
         mark = "*" if name == current else " "
-        click.echo(f"{mark} {name}  {manifest.created}  {manifest.taxonomy}  accuracy {metrics.get('accuracy', '—')}")
+        click.echo(
+            f"{mark} {name}  {manifest.created}  {manifest.taxonomy}  accuracy {metrics.get('accuracy', '—')}"
+        )
     if not registry.names():
         click.echo(f"no bundles in {registry.folder}", err=True)
 

@@ -116,7 +116,9 @@ class Router:
         folder = Path(path)
         manifest = bundle.check(folder)
         tokeniser = Tokeniser(folder / "encoder" / "tokenizer.json")
-        encoder = Encoder(folder / "encoder.onnx", tokeniser, Heads.load(folder / "heads.npz"), threads=threads)
+        encoder = Encoder(
+            folder / "encoder.onnx", tokeniser, Heads.load(folder / "heads.npz"), threads=threads
+        )
         return cls(
             folder,
             manifest,
@@ -253,14 +255,18 @@ class Router:
             name=level.name,
             probability=_rounded(probabilities[URGENCY_CODES.index(code)]),
             model_code=by_model,
-            probabilities={name: _rounded(value) for name, value in zip(URGENCY_CODES, probabilities, strict=True)},
+            probabilities={
+                name: _rounded(value) for name, value in zip(URGENCY_CODES, probabilities, strict=True)
+            },
             raised_by=hits_on_masked(assessment.raised_by, prepared),
             flags=hits_on_masked(assessment.flags, prepared),
             respond_by=due,
         )
 
     def _lexical_probabilities(self, documents: Sequence[Document]) -> F32:
-        return self._live(self.calibration.blend.probabilities(self.lexical.department.scores(documents), None))
+        return self._live(
+            self.calibration.blend.probabilities(self.lexical.department.scores(documents), None)
+        )
 
     def _evidence(self, prepared: Prepared, code: str, explain: Explain) -> Evidence:
         if explain == "none":

@@ -65,8 +65,8 @@ def predict_file(
     first = list(itertools.islice(pieces, 4))
     if count == 1 or len(first) < 4:
         router = Router.from_pretrained(bundle)
-        scored = (_scored(router, piece) for piece in itertools.chain(first, pieces))
-        return write_rows(target, rows(scored), FIELDS)
+        one_by_one = (_scored(router, piece) for piece in itertools.chain(first, pieces))
+        return write_rows(target, rows(one_by_one), FIELDS)
     context = multiprocessing.get_context("spawn")
     with context.Pool(count, _start_worker, (bundle,)) as pool:
         # imap reads ahead without bound; handing out a window at a time keeps memory flat.
@@ -130,4 +130,3 @@ def row_of(prediction: Prediction) -> dict[str, object]:
         "kind": prediction.kind.code,
         "kind_probability": prediction.kind.probability,
     }
-

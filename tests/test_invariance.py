@@ -55,13 +55,20 @@ def test_form_does_not_change_the_department(router: Router, clear: list[Ticket]
     assert sum(moved) / len(moved) <= allowed
 
 
-DANGERS = ("现在楼道里着火了，有人被困在里面出不来", "刚刚有人触电倒地，已经没有反应了", "煤气味很大，人已经头晕站不住")
+DANGERS = (
+    "现在楼道里着火了，有人被困在里面出不来",
+    "刚刚有人触电倒地，已经没有反应了",
+    "煤气味很大，人已经头晕站不住",
+)
 
 
 @pytest.mark.parametrize("danger", DANGERS)
 def test_an_added_danger_never_lowers_urgency(router: Router, clear: list[Ticket], danger: str) -> None:
     before = router.predict(clear, explain="none")
     after = router.predict([Ticket(f"{t.content}。{danger}", title=t.title) for t in clear], explain="none")
-    levels = [(URGENCY_CODES.index(b.urgency.code), URGENCY_CODES.index(a.urgency.code)) for b, a in zip(before, after, strict=True)]
+    levels = [
+        (URGENCY_CODES.index(b.urgency.code), URGENCY_CODES.index(a.urgency.code))
+        for b, a in zip(before, after, strict=True)
+    ]
     assert all(low <= high for low, high in levels)
     assert sum(high == 3 for _, high in levels) / len(levels) >= 0.9

@@ -54,7 +54,9 @@ def test_clear_letters_reach_their_department(
     assert near / len(clear) >= CLEAR_NEAR
 
 
-def test_every_department_can_be_predicted(letters: list[dict[str, str]], predictions: list[Prediction]) -> None:
+def test_every_department_can_be_predicted(
+    letters: list[dict[str, str]], predictions: list[Prediction]
+) -> None:
     """Minimum function per department: at least one of its own letters names it among the best five."""
     hits: Counter[str] = Counter()
     for letter, prediction in zip(letters, predictions, strict=True):
@@ -111,7 +113,11 @@ def test_full_explanation_names_what_the_whole_model_reads(router: Router) -> No
 
 def test_personal_data_is_nowhere_in_the_answer(router: Router) -> None:
     (prediction,) = router.predict(
-        [Ticket("我叫什么不重要，手机13800138000，邮箱wang@example.com，公交车一直不来", title="找13800138000")]
+        [
+            Ticket(
+                "我叫什么不重要，手机13800138000，邮箱wang@example.com，公交车一直不来", title="找13800138000"
+            )
+        ]
     )
     answer = json.dumps(dataclasses.asdict(prediction), ensure_ascii=False)
     assert "13800138000" not in answer
@@ -120,9 +126,7 @@ def test_personal_data_is_nowhere_in_the_answer(router: Router) -> None:
 
 def test_a_deadline_stands_on_a_dated_ticket(router: Router) -> None:
     asked = datetime.datetime(2026, 9, 30, 9, 0, tzinfo=datetime.UTC)
-    dated, undated = router.predict(
-        [dataclasses.replace(NIGHT_WORK, created_at=asked), NIGHT_WORK]
-    )
+    dated, undated = router.predict([dataclasses.replace(NIGHT_WORK, created_at=asked), NIGHT_WORK])
     assert dated.urgency.respond_by is not None
     assert dated.urgency.respond_by > "2026-09-30T09"
     assert undated.urgency.respond_by is None

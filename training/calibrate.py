@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.calibration import Blend, DecisionThresholds, HeadBlend, UrgencyThresholds, doubted, softmax
+from model.calibration import Blend, DecisionThresholds, HeadBlend, UrgencyThresholds, doubted
 from model.errors import MissingExtra
 
 F32 = NDArray[np.float32]
@@ -20,27 +20,29 @@ _FEWEST = 100
 def fit_blend(lexical: F32, encoder: F32 | None, truth: I64) -> Blend:
     """Weights that make the true departments likeliest (least negative log likelihood). Scores are (N, K)."""
     lexical_alone, doubt_alone = _minimise(
-        lambda weights: _loss(doubted(lexical * np.float32(weights[0]), weights[1]), truth), [5.0, 0.05], [50.0, 0.5]
+        lambda weights: _loss(doubted(lexical * np.float32(weights[0]), weights[1]), truth),
+        [5.0, 0.05],
+        [50.0, 0.5],
     )
     if encoder is None:
         return Blend(0.0, lexical_alone, doubt_alone, lexical_alone, doubt_alone)
-    both = _minimise(
-        lambda weights: _loss(doubted(encoder * np.float32(weights[0]) + lexical * np.float32(weights[1]), weights[2]), truth),
-        [0.7, 2.5, 0.05],
-        [50.0, 50.0, 0.5],
-    )
-    return Blend(*both, lexical_alone, doubt_alone)
+
+    def loss(weights: Sequence[float]) -> float:
+        scores = encoder * np.float32(weights[0]) + lexical * np.float32(weights[1])
+        return _loss(doubted(scores, weights[2]), truth)
+
+    of_encoder, of_lexical, doubt = _minimise(loss, [0.7, 2.5, 0.05], [50.0, 50.0, 0.5])
+    return Blend(of_encoder, of_lexical, doubt, lexical_alone, doubt_alone)
 
 
 def fit_head_blend(encoder: F32, lexical: F32, truth: I64) -> HeadBlend:
     """Weights of both scores (N, K) that make the true classes likeliest."""
-    return HeadBlend(
-        *_minimise(
-            lambda weights: _loss(HeadBlend(weights[0], weights[1]).probabilities(encoder, lexical), truth),
-            [1.0, 1.0],
-            [50.0, 50.0],
-        )
+    of_encoder, of_lexical = _minimise(
+        lambda weights: _loss(HeadBlend(weights[0], weights[1]).probabilities(encoder, lexical), truth),
+        [1.0, 1.0],
+        [50.0, 50.0],
     )
+    return HeadBlend(of_encoder, of_lexical)
 
 
 def fit_urgency(

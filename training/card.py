@@ -50,7 +50,9 @@ def write_card(path: Path, *, name: str, taxonomy: Taxonomy, facts: dict[str, An
     path.write_text(
         _CARD.format(
             name=name,
-            sources="\n".join(f"- {source}：{count:,} 封" for source, count in facts["letters"]["train"].items()),
+            sources="\n".join(
+                f"- {source}：{count:,} 封" for source, count in facts["letters"]["train"].items()
+            ),
             authorisation=facts["authorisation"],
             taxonomy=taxonomy.name,
             taxonomy_version=taxonomy.version,

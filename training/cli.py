@@ -21,16 +21,40 @@ _MOST_PROBLEMS = 20
   fenbo train --train a.csv --train b.jsonl --dev dev.csv --out bundles/city-2 \\
       --columns department=department_code,created_at=asked --taxonomy shipped --preset best""",
 )
-@click.option("--train", "train_files", multiple=True, required=True, type=click.Path(path_type=Path),
-              help="带标签的诉求文件，可重复。Labelled tickets; may repeat.")
-@click.option("--dev", "dev_files", multiple=True, type=click.Path(path_type=Path),
-              help="用来校准的文件；不给则留出十分之一。Letters to calibrate with.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="模型包写到哪里。Where the bundle goes.")
-@click.option("--taxonomy", default="labels", show_default=True,
-              help="labels：以文件中的标签为部门；shipped：深圳目录；或目录文件。")
+@click.option(
+    "--train",
+    "train_files",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="带标签的诉求文件，可重复。Labelled tickets; may repeat.",
+)
+@click.option(
+    "--dev",
+    "dev_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="用来校准的文件；不给则留出十分之一。Letters to calibrate with.",
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="模型包写到哪里。Where the bundle goes."
+)
+@click.option(
+    "--taxonomy",
+    default="labels",
+    show_default=True,
+    help="labels：以文件中的标签为部门；shipped：深圳目录；或目录文件。",
+)
 @click.option("--columns", default=None, help="列名对应，如 department=department_code,created_at=asked")
-@click.option("--preset", default="fast", show_default=True, help="fast：一两分钟；best：更准；starter：随附模型的做法。")
-@click.option("--config", type=click.Path(path_type=Path), default=None, help="自己的 TOML 方案。Own settings.")
+@click.option(
+    "--preset",
+    default="fast",
+    show_default=True,
+    help="fast：一两分钟；best：更准；starter：随附模型的做法。",
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path), default=None, help="自己的 TOML 方案。Own settings."
+)
 @click.option("--authorisation", default="", help="数据使用授权的说明，记入模型包。")
 @click.option("--strict", is_flag=True, help="有一行读不了就停止。Refuse a file with an unreadable row.")
 def train_command(
@@ -89,7 +113,9 @@ def data_group() -> None:
 @click.option("--taxonomy", default=None, help="shipped 或目录文件：查出不认识的部门。")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="报告（JSON 与 HTML）写到哪里。")
 @click.option("--strict", is_flag=True, help="有一行读不了就以失败结束。")
-def check_command(file: Path, columns: str | None, taxonomy: str | None, out: Path | None, strict: bool) -> None:
+def check_command(
+    file: Path, columns: str | None, taxonomy: str | None, out: Path | None, strict: bool
+) -> None:
     """检查一份诉求数据：空、重复、标签冲突、个人信息、不认识的部门。"""
     from training.check import run_check
     from training.check_text import text_report

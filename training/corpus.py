@@ -48,7 +48,8 @@ class Corpus:
 
     def labels(self, head: str) -> NDArray[np.int64]:
         """The allowed answer of each letter in :meth:`labelled`, as a column number."""
-        return self.allowed[head][self.labelled(head)].argmax(axis=1)
+        columns: NDArray[np.int64] = self.allowed[head][self.labelled(head)].argmax(axis=1)
+        return columns
 
 
 def joined(parts: Sequence[Corpus]) -> Corpus:
@@ -74,7 +75,9 @@ def held_back(corpus: Corpus, heads: Sequence[str], *, share: float, seed: int) 
     texts = sorted({corpus.documents[row].text for row in np.flatnonzero(full)})
     drawn = np.random.default_rng(seed).random(len(texts)) < share
     chosen = {text for text, taken in zip(texts, drawn, strict=True) if taken}
-    rows = np.array([row for row in np.flatnonzero(full) if corpus.documents[row].text in chosen], dtype=np.int64)
+    rows = np.array(
+        [row for row in np.flatnonzero(full) if corpus.documents[row].text in chosen], dtype=np.int64
+    )
     allowed = {head: mask.copy() for head, mask in corpus.allowed.items()}
     for head in heads:
         allowed[head][rows] = False

@@ -18,7 +18,10 @@ def described(taxonomy: Taxonomy, code: str, *, catalogue: bool = True) -> list[
     if catalogue and path.exists():
         parts = [part for part, codes in crosswalk("catalogue").items() if codes == [code]]
         columns = parse_columns("content=matter_name,department=DEPT_NAME")
-        for record in read_records(path, columns=columns, on_problem=lambda _: None):
-            if any(part in (record.department or "") for part in parts):
-                texts.append(record.ticket.content)
+        entries = read_records(path, columns=columns, on_problem=lambda _: None)
+        texts.extend(
+            entry.ticket.content
+            for entry in entries
+            if any(part in (entry.department or "") for part in parts)
+        )
     return list(dict.fromkeys(texts))

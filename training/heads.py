@@ -12,7 +12,12 @@ F32 = NDArray[np.float32]
 
 
 def fit_head(
-    pooled: F32, truth: NDArray[np.int64], *, classes: int, weights: NDArray[np.float64] | None = None, strength: float = 1.0
+    pooled: F32,
+    truth: NDArray[np.int64],
+    *,
+    classes: int,
+    weights: NDArray[np.float64] | None = None,
+    strength: float = 1.0,
 ) -> Head:
     """Multinomial logistic regression from vectors (N, width) to ``classes``; ``strength`` is scikit-learn's C.
 

@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = {"department": "department_code", "created_at": "asked"}
     main_, part = (
         to_corpus(
-            read_main([folder / f"{name}.csv"], router.taxonomy, columns=names, strict=False, on_problem=_refuse),
+            read_main(
+                [folder / f"{name}.csv"], router.taxonomy, columns=names, strict=False, on_problem=_refuse
+            ),
             columns,
             name,
         )
@@ -67,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         documents = [main_.documents[row] for row in np.flatnonzero(keep)]
         documents += [Document("", text) for text in texts]
         lexical = fit_lexical(
-            documents, [columns.departments[label] for label in labels], codes=columns.departments, weights=weights
+            documents,
+            [columns.departments[label] for label in labels],
+            codes=columns.departments,
+            weights=weights,
         )
         known = np.concatenate([vectors[keep], router.encoder.pooled(texts)])
         head = fit_head(known, labels, classes=len(columns.departments), weights=weights, strength=0.01)

@@ -79,9 +79,13 @@ def read_main(
     """
     letters: list[Letter] = []
     for path in paths:
-        records = read_records(path, columns=columns, strict=strict, on_problem=functools.partial(on_problem, path))
-        for record in records:
-            letters.append(Letter(record, prepare(record.ticket).document, _own_answers(record, taxonomy, path)))
+        records = read_records(
+            path, columns=columns, strict=strict, on_problem=functools.partial(on_problem, path)
+        )
+        letters.extend(
+            Letter(record, prepare(record.ticket).document, _own_answers(record, taxonomy, path))
+            for record in records
+        )
     return letters
 
 
@@ -108,7 +112,9 @@ def read_source(source: Source, taxonomy: Taxonomy) -> list[Letter]:
     root = _LETTERS if source.path.startswith("letters/") else real_letters()
     path = root / source.path
     if not path.exists():
-        raise FenboError(f"source {source.name!r}: {path} does not exist; set FENBO_DATA to the folder of letters")
+        raise FenboError(
+            f"source {source.name!r}: {path} does not exist; set FENBO_DATA to the folder of letters"
+        )
     meant = crosswalk(source.departments) if source.departments else None
     live = {department.code for department in taxonomy.live()}
     letters: list[Letter] = []
@@ -146,7 +152,9 @@ def crosswalk(name: str) -> Mapping[str, list[str]]:
     """
     tables = _crosswalks()
     if name not in tables:
-        raise FenboError(f"source.departments: {name!r} is not a crosswalk; allowed: {', '.join(sorted(tables))}")
+        raise FenboError(
+            f"source.departments: {name!r} is not a crosswalk; allowed: {', '.join(sorted(tables))}"
+        )
     return tables[name]
 
 
@@ -164,11 +172,15 @@ def to_corpus(letters: Sequence[Letter], columns: Columns, name: str) -> Corpus:
     """The letters with their answers as arrays."""
     allowed = {head: _mask(letters, head, classes) for head, classes in columns.by_head.items()}
     weights = {head: np.ones(len(letters), dtype=np.float32) for head in allowed}
-    weights["department"] = np.array([letter.answers.department_weight for letter in letters], dtype=np.float32)
+    weights["department"] = np.array(
+        [letter.answers.department_weight for letter in letters], dtype=np.float32
+    )
     return Corpus(tuple(letter.document for letter in letters), allowed, weights, (name,) * len(letters))
 
 
-def _mask(letters: Sequence[Letter], head: str, classes: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _mask(
+    letters: Sequence[Letter], head: str, classes: Sequence[str]
+) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     place = {code: index for index, code in enumerate(classes)}
     result = np.zeros((len(letters), len(classes)), dtype=np.bool_)
     for row, letter in enumerate(letters):
@@ -188,7 +200,9 @@ def _answers(answers: Answers, head: str) -> Iterable[str]:
 
 def with_sources(main: Corpus, sources: Sequence[Source], taxonomy: Taxonomy, columns: Columns) -> Corpus:
     """The main corpus, every source of the preset, and the descriptions of departments with few letters in these."""
-    letters = joined([main, *(to_corpus(read_source(source, taxonomy), columns, source.name) for source in sources)])
+    letters = joined(
+        [main, *(to_corpus(read_source(source, taxonomy), columns, source.name) for source in sources)]
+    )
     return joined([letters, to_corpus(_descriptions(letters, taxonomy, columns), columns, "descriptions")])
 
 

@@ -71,7 +71,9 @@ def load_settings(path: Path) -> Settings:
     allowed = {"lexical", "encoder", "fit", "source"}
     unknown = sorted(tables.keys() - allowed)
     if unknown:
-        raise FenboError(f"{path.name}: table {unknown[0]!r} is not known; allowed: {', '.join(sorted(allowed))}")
+        raise FenboError(
+            f"{path.name}: table {unknown[0]!r} is not known; allowed: {', '.join(sorted(allowed))}"
+        )
     return Settings(
         name=path.stem,
         lexical=_build(LexicalSettings, tables.get("lexical", {}), path, "lexical"),

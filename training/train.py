@@ -7,7 +7,7 @@ import datetime
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,9 @@ def train(
             taxonomy_version=taxonomy.version,
             facts=facts,
         )
-        Router.from_pretrained(folder)  # a bundle that cannot be loaded must not take the place of one that can
+        Router.from_pretrained(
+            folder
+        )  # a bundle that cannot be loaded must not take the place of one that can
     shutil.rmtree(_work(request), ignore_errors=True)
     return metrics
 
@@ -128,11 +130,15 @@ def _apart(
     letters: list[Letter], request: Request, taxonomy: Taxonomy, on_problem: Callable[[Path, Problem], None]
 ) -> tuple[list[Letter], list[Letter]]:
     if request.dev:
-        dev = read_main(request.dev, taxonomy, columns=request.columns, strict=request.strict, on_problem=on_problem)
+        dev = read_main(
+            request.dev, taxonomy, columns=request.columns, strict=request.strict, on_problem=on_problem
+        )
         return letters, dev
     groups = near_duplicate_groups([letter.document.text for letter in letters])
     labels = [next(iter(letter.answers.departments), None) for letter in letters]
-    keep, away = group_split(groups, (1 - DEV_SHARE, DEV_SHARE), seed=request.settings.fit.seed, labels=labels)
+    keep, away = group_split(
+        groups, (1 - DEV_SHARE, DEV_SHARE), seed=request.settings.fit.seed, labels=labels
+    )
     return [letters[row] for row in keep], [letters[row] for row in away]
 
 
@@ -164,7 +170,9 @@ class _Parts:
         }
         for head in ("urgency", "kind"):
             if len(self.full.labelled(head)) < FEWEST_LABELS:
-                shutil.copyfile(bundle.STARTER / LexicalModels.file(head), self.folder / LexicalModels.file(head))
+                shutil.copyfile(
+                    bundle.STARTER / LexicalModels.file(head), self.folder / LexicalModels.file(head)
+                )
                 self.lexical_models[head] = LexicalModel.load(self.folder / LexicalModels.file(head))
             else:
                 self.lexical_models[head] = self._fit_lexical(head, None)
@@ -179,7 +187,9 @@ class _Parts:
             [codes[column] for column in labelled.labels(head)],
             codes=codes,
             weights=None if weights is None else weights[rows],
-            settings=settings if head == "department" else dataclasses.replace(settings, largest=SMALL_VOCABULARY),
+            settings=settings
+            if head == "department"
+            else dataclasses.replace(settings, largest=SMALL_VOCABULARY),
             progress=lambda line: self.say(f"{head}: {line}"),
         )
         model.save(self.folder / LexicalModels.file(head))
@@ -198,7 +208,9 @@ class _Parts:
 
     def _borrow(self) -> None:
         (self.folder / "encoder").mkdir()
-        shutil.copyfile(bundle.STARTER / "encoder" / "tokenizer.json", self.folder / "encoder" / "tokenizer.json")
+        shutil.copyfile(
+            bundle.STARTER / "encoder" / "tokenizer.json", self.folder / "encoder" / "tokenizer.json"
+        )
         shutil.copyfile(bundle.STARTER / "encoder.onnx", self.folder / "encoder.onnx")
         heads = dict(Heads.load(bundle.STARTER / "heads.npz").by_name)
         del heads["department"]
@@ -222,7 +234,8 @@ class _Parts:
             raise MissingExtra("torch", "train") from error
         settings = self.request.settings.encoder
         assert settings is not None
-        soft, embedding, heads = {}, None, None
+        soft: dict[str, F32] = {}
+        embedding, heads = None, None
         if settings.initial == "starter":
             soft, embedding, heads = self._from_starter()
         plan = Plan(_initial(settings.initial), settings.layers, soft, embedding, heads)
@@ -257,7 +270,9 @@ class _Parts:
         """Fit what joins the models, on letters that trained neither; returns metrics on the dev letters."""
         dev = self.dev.select(self.dev.labelled("department"))
         if len(dev) < 20:
-            raise FenboError(f"--dev: {len(dev)} letters with a department are too few to calibrate with; give 20 or more")
+            raise FenboError(
+                f"--dev: {len(dev)} letters with a department are too few to calibrate with; give 20 or more"
+            )
         truth = dev.labels("department")
         self.say(f"calibrating on {len(dev):,} letters")
         lexical = self.lexical_models["department"].scores(dev.documents)
@@ -271,7 +286,9 @@ class _Parts:
         right = probabilities.argmax(axis=1) == truth
         return {
             "dev_letters": len(dev),
-            "accuracy": round(accuracy(truth, probabilities.argmax(axis=1), classes=probabilities.shape[1]), 4),
+            "accuracy": round(
+                accuracy(truth, probabilities.argmax(axis=1), classes=probabilities.shape[1]), 4
+            ),
             "top_3": round(top_k_accuracy(truth, probabilities, min(3, probabilities.shape[1])), 4),
             "calibration_error": round(expected_calibration_error(probabilities.max(axis=1), right), 4),
             "auto_share": round(float(auto.mean()), 4),

@@ -24,6 +24,8 @@ from .store import DAY, DuplicateStore, Letter, StoredTicket
 
 PERIODS = (1, 3, 7, 14, 30)
 """Lengths of the periods looked at, in days."""
+PERIODS_NOW = (1, 3, 7)
+"""The same for what is hot today: a burst of three weeks ago no longer is."""
 SMALLEST = 4
 LEAST_SURPRISE = 6.0
 """Log-likelihood ratio from which a burst is told of: about one false alarm in four hundred periods."""
@@ -34,9 +36,9 @@ _LONGEST_TITLE = 30
 
 # fmt: off
 _PEOPLE = (
-    "业主", "居民", "村民", "租户", "住户", "购房者", "商户", "职工", "员工", "农民工", "工人", "学生",
-    "家长", "教师", "老师", "老人", "退休人员", "车主", "司机", "乘客", "患者", "投资人", "受害人", "消费者", "考生",
-    "学员", "退役军人", "残疾人", "个体户", "摊贩", "游客", "骑手",
+    "业主", "居民", "村民", "租户", "住户", "购房者", "商户", "职工", "员工", "农民工", "工人",
+    "学生", "家长", "教师", "老师", "老人", "退休人员", "车主", "司机", "乘客", "患者", "投资人",
+    "受害人", "消费者", "考生", "学员", "退役军人", "残疾人", "个体户", "摊贩", "游客", "骑手",
 )
 # fmt: on
 _LEAD_IN = re.compile(
@@ -129,7 +131,7 @@ class _City:
         best: _Burst | None = None
         for end in ends:
             last = bisect_left(moments, end)
-            for days in PERIODS:
+            for days in PERIODS if at is None else PERIODS_NOW:
                 start = end - days * DAY
                 recent = last - bisect_left(moments, start)
                 if not recent:

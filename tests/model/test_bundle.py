@@ -78,9 +78,13 @@ def test_a_folder_without_a_manifest_was_not_written_whole(tmp_path: Path) -> No
 
 
 def test_a_failed_writing_leaves_the_old_bundle(whole: Path) -> None:
-    with pytest.raises(RuntimeError), bundle.writing(whole) as scratch:
-        (scratch / "lexical.npz").write_bytes(b"half")
-        raise RuntimeError("power cut")
+    def break_off() -> None:
+        with bundle.writing(whole) as scratch:
+            (scratch / "lexical.npz").write_bytes(b"half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        break_off()
     assert bundle.check(whole).name == "city"
     assert [path.name for path in whole.parent.iterdir()] == ["city"]
 

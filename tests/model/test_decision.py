@@ -39,7 +39,9 @@ def test_bars_apply_and_a_stricter_one_of_a_department_wins(top: list[Candidate]
         (Circumstances(second=Candidate("CGJ", "城管局", 0.7)), "two_requests"),
     ],
 )
-def test_an_obstacle_goes_to_a_person_however_sure_the_model_is(circumstances: Circumstances, code: str) -> None:
+def test_an_obstacle_goes_to_a_person_however_sure_the_model_is(
+    circumstances: Circumstances, code: str
+) -> None:
     decision = decide(_top(("JTJ", 0.99), ("CGJ", 0.01)), THRESHOLDS, circumstances)
     assert decision.action == "review"
     assert [reason.code for reason in decision.reasons] == [code]

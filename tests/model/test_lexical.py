@@ -28,7 +28,12 @@ def model() -> LexicalModel:
 
 
 def test_it_routes_letters_it_has_not_seen(model: LexicalModel) -> None:
-    unseen = [Document("", "楼下路灯闪"), Document("路灯", ""), Document("", "公交改线了"), Document("", "社保怎么查")]
+    unseen = [
+        Document("", "楼下路灯闪"),
+        Document("路灯", ""),
+        Document("", "公交改线了"),
+        Document("", "社保怎么查"),
+    ]
     best = [model.codes[column] for column in model.scores(unseen).argmax(axis=1)]
     assert best == ["路灯", "路灯", "公交", "社保"]
 
@@ -76,5 +81,7 @@ def test_an_unknown_label_is_an_error_that_lists_the_allowed() -> None:
 def test_two_departments_are_enough() -> None:
     documents = [Document("", text) for label in ("路灯", "公交") for text in LETTERS[label]]
     labels = ["路灯"] * 5 + ["公交"] * 5
-    small = fit_lexical(documents, labels, codes=["路灯", "公交"], settings=LexicalSettings(fewest_documents=1))
+    small = fit_lexical(
+        documents, labels, codes=["路灯", "公交"], settings=LexicalSettings(fewest_documents=1)
+    )
     assert small.scores([Document("", "路灯"), Document("", "公交")]).argmax(axis=1).tolist() == [0, 1]

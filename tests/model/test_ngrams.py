@@ -13,7 +13,10 @@ TEXTS = st.text(alphabet="路灯不亮修abc，。 1😀𠮷", max_size=40)
 
 def _grams(found: Occurrences, family: int, document: int, length: int) -> dict[tuple[int, int], int]:
     here = (found.family == family) & (found.document == document) & (found.end - found.start == length)
-    return {(int(s), int(e)): int(k) for s, e, k in zip(found.start[here], found.end[here], found.key[here], strict=True)}
+    return {
+        (int(s), int(e)): int(k)
+        for s, e, k in zip(found.start[here], found.end[here], found.key[here], strict=True)
+    }
 
 
 @given(TEXTS, TEXTS)
@@ -31,7 +34,12 @@ def test_equal_runs_have_equal_keys_and_different_runs_different_ones(first: str
 
 
 def test_a_batch_gives_what_single_documents_give() -> None:
-    documents = [Document("路灯", "路灯不亮了"), Document("", ""), Document("", "地铁站噪声大"), Document("投诉", "")]
+    documents = [
+        Document("路灯", "路灯不亮了"),
+        Document("", ""),
+        Document("", "地铁站噪声大"),
+        Document("投诉", ""),
+    ]
     together = occurrences(documents)
     for number, document in enumerate(documents):
         alone = occurrences([document])

@@ -46,7 +46,7 @@ def test_a_damaged_bundle_is_not_promoted(registry: Registry) -> None:
 
 
 def test_an_unknown_name_lists_what_there_is(registry: Registry) -> None:
-    with pytest.raises(FenboError, match="'third' is not in .*; there are: first, second"):
+    with pytest.raises(FenboError, match=r"'third' is not in .*; there are: first, second"):
         registry.promote("third", by="wang")
 
 

@@ -14,7 +14,9 @@ def test_a_full_label_is_cross_entropy() -> None:
     truth = torch.tensor([0, 1, 2, 3, 0])
     allowed = torch.nn.functional.one_hot(truth, 4).bool()
     expected = torch.nn.functional.cross_entropy(logits, truth, reduction="sum", label_smoothing=0.1)
-    assert allowed_loss(logits, allowed, torch.ones(5), 0.1).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert allowed_loss(logits, allowed, torch.ones(5), 0.1).item() == pytest.approx(
+        expected.item(), rel=1e-5
+    )
 
 
 def test_a_partial_label_teaches_nothing_about_which_of_the_allowed() -> None:

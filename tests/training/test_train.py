@@ -25,7 +25,9 @@ def _run(*arguments: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Path:
     out = tmp_path_factory.mktemp("bundles") / "city"
-    result = _run("--train", test_data / "letters.csv", "--out", out, "--taxonomy", "shipped", "--preset", "fast")
+    result = _run(
+        "--train", test_data / "letters.csv", "--out", out, "--taxonomy", "shipped", "--preset", "fast"
+    )
     assert result.exception is None, result.output
     return out
 
@@ -40,13 +42,17 @@ def test_the_bundle_says_what_it_was_trained_on(trained: Path) -> None:
 
 
 def test_it_predicts_urgency_and_kind_with_the_starters_weights(trained: Path) -> None:
-    (prediction,) = Router.from_pretrained(trained).predict([Ticket("楼上着火了，浓烟很大，老人被困，快来救人")])
+    (prediction,) = Router.from_pretrained(trained).predict(
+        [Ticket("楼上着火了，浓烟很大，老人被困，快来救人")]
+    )
     assert prediction.urgency.code == "emergency"
 
 
 def test_predict_writes_one_row_per_input_row_in_order(trained: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.jsonl"
-    source.write_text("ticket_id,content,urgency\na,路灯不亮,\nb,公交不来,nonsense\nc,社保怎么转,\n", encoding="utf-8")
+    source.write_text(
+        "ticket_id,content,urgency\na,路灯不亮,\nb,公交不来,nonsense\nc,社保怎么转,\n", encoding="utf-8"
+    )
     result = CliRunner().invoke(predict_command, ["--bundle", str(trained), str(source), str(target)])
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]

@@ -53,9 +53,7 @@ def block(rows: NDArray[np.int64], tokens: Sequence[Sequence[int]], longest: int
     return Block(rows=torch.from_numpy(rows), tokens=values, mask=mask)
 
 
-def in_order(
-    tokens: Sequence[Sequence[int]], size: int, longest: int, padding: int
-) -> Iterator[Block]:
+def in_order(tokens: Sequence[Sequence[int]], size: int, longest: int, padding: int) -> Iterator[Block]:
     """Every letter once, short ones first: the cheapest order to compute in."""
     order = np.argsort([len(letter) for letter in tokens], kind="stable")
     for low in range(0, len(order), size):

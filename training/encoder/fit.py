@@ -59,7 +59,8 @@ def fit_encoder(
     total = steps_per_epoch * settings.epochs
     warm = max(1, int(settings.warm_up * total))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: (step + 1) / warm if step < warm else max(0.0, (total - step) / max(1, total - warm))
+        optimiser,
+        lambda step: (step + 1) / warm if step < warm else max(0.0, (total - step) / max(1, total - warm)),
     )
     goal = _Goal(corpus, teacher, soft, settings, device)
     state = _State.resume(checkpoint, _identity(corpus, settings), network, optimiser, schedule)
@@ -94,7 +95,9 @@ def fit_encoder(
 
 
 @torch.no_grad()
-def answers(network: Network, tokens: Sequence[Sequence[int]], padding: int, *, device: str) -> dict[str, F32]:
+def answers(
+    network: Network, tokens: Sequence[Sequence[int]], padding: int, *, device: str
+) -> dict[str, F32]:
     """Every head's logits (N, K) and the ``embedding`` (N, width, unit length) of all letters, in order."""
     network.eval().to(device)
     results: dict[str, F32] = {}
@@ -105,7 +108,9 @@ def answers(network: Network, tokens: Sequence[Sequence[int]], padding: int, *, 
             rows = values.float().cpu().numpy()
             if name == "embedding":
                 rows = rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9)
-            results.setdefault(name, np.zeros((len(tokens), rows.shape[1]), dtype=np.float32))[piece.rows.numpy()] = rows
+            results.setdefault(name, np.zeros((len(tokens), rows.shape[1]), dtype=np.float32))[
+                piece.rows.numpy()
+            ] = rows
     return results
 
 
@@ -123,7 +128,8 @@ def teacher_embeddings(backbone: Any, tokens: Sequence[Sequence[int]], padding: 
             pooled = network.pooled(piece.tokens.to(device), piece.mask.to(device))
         vectors[piece.rows.numpy()] = pooled.cpu().numpy()
     vectors -= vectors.mean(axis=0)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
+    unit: F32 = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
+    return unit
 
 
 class _Goal:
@@ -178,7 +184,9 @@ class _State:
     def note(self, score: float, network: Network) -> None:
         if score > self.best:
             self.best, self.stale = score, 0
-            self.best_weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+            self.best_weights = {
+                name: value.detach().cpu().clone() for name, value in network.state_dict().items()
+            }
         else:
             self.stale += 1
 
@@ -210,7 +218,9 @@ def _noisy_block(
 ) -> Block:
     """A block in which some titles are missing and some tokens masked, as in real channels."""
     drop = generator.random(len(rows)) < settings.title_dropout
-    chosen = [tokens.untitled[row] if gone else tokens.whole[row] for row, gone in zip(rows, drop, strict=True)]
+    chosen = [
+        tokens.untitled[row] if gone else tokens.whole[row] for row, gone in zip(rows, drop, strict=True)
+    ]
     piece = block(np.arange(len(rows)), chosen, settings.longest, tokens.padding)
     hidden = torch.from_numpy(generator.random(piece.tokens.shape) < settings.token_masking)
     hidden &= (piece.mask == 1) & (piece.tokens > 4)

@@ -30,7 +30,8 @@ class Network(nn.Module):
         """Mean of the last layer over the tokens where ``mask`` is 1. (N, T) → (N, width), float32."""
         hidden = self.backbone(input_ids=tokens, attention_mask=mask).last_hidden_state.float()
         weight = mask.unsqueeze(-1).to(hidden.dtype)
-        return (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+        mean: Tensor = (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+        return mean
 
     def forward(self, tokens: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Logits of every head, and ``embedding`` (not yet of unit length)."""
@@ -54,7 +55,7 @@ def load_backbone(source: str | Path, *, layers: int | None = None) -> Any:
         from transformers.utils import logging
     except ImportError as error:
         raise MissingExtra("transformers", "train") from error
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers types it not
     try:
         backbone = AutoModel.from_pretrained(
             str(source),
@@ -66,11 +67,15 @@ def load_backbone(source: str | Path, *, layers: int | None = None) -> Any:
         )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise FenboError(f"encoder: {source!s} cannot be loaded ({reason}); give a folder or a model name") from error
+        raise FenboError(
+            f"encoder: {source!s} cannot be loaded ({reason}); give a folder or a model name"
+        ) from error
     stack = backbone.encoder.layer
     if layers is not None:
         if not 1 <= layers <= len(stack):
-            raise FenboError(f"layers: {layers} asked for, but {source!s} has {len(stack)}; allowed: 1 to {len(stack)}")
+            raise FenboError(
+                f"layers: {layers} asked for, but {source!s} has {len(stack)}; allowed: 1 to {len(stack)}"
+            )
         backbone.encoder.layer = stack[:layers]
         backbone.config.num_hidden_layers = layers
     return backbone

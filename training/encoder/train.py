@@ -87,7 +87,10 @@ def save_encoder(network: Network, initial: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     heads = {name: _head(module) for name, module in network.heads.items()}
     Heads({**heads, "embedding": _head(network.embedding)}).save(out / "heads.npz")
-    state = {name: value.detach().cpu().half().contiguous() for name, value in network.backbone.state_dict().items()}
+    state = {
+        name: value.detach().cpu().half().contiguous()
+        for name, value in network.backbone.state_dict().items()
+    }
     from safetensors.torch import save_file
 
     save_file(state, str(out / "model.safetensors"), metadata={"format": "pt"})
@@ -99,10 +102,8 @@ def save_encoder(network: Network, initial: str, out: Path) -> None:
 
 
 def _head(module: torch.nn.Module) -> Head:
-    weight, bias = module.weight, module.bias
-    assert isinstance(weight, torch.Tensor)
-    assert isinstance(bias, torch.Tensor)
-    return Head(weight.detach().cpu().float().numpy(), bias.detach().cpu().float().numpy())
+    assert isinstance(module, torch.nn.Linear)
+    return Head(module.weight.detach().cpu().float().numpy(), module.bias.detach().cpu().float().numpy())
 
 
 def _tokens(documents: Sequence[Document], tokeniser: Tokeniser) -> Tokens:
@@ -132,6 +133,7 @@ def _start_heads(network: Network, heads: Heads | None) -> None:
     modules = {**dict(network.heads.items()), "embedding": network.embedding}
     for name, module in modules.items():
         known = heads.by_name.get(name)
+        assert isinstance(module, torch.nn.Linear)
         if known is not None and known.weight.shape == tuple(module.weight.shape):
             with torch.no_grad():
                 module.weight.copy_(torch.from_numpy(known.weight))
@@ -143,9 +145,11 @@ def _tokeniser_file(initial: str) -> Path:
     if folder.is_dir():
         path = folder / "tokenizer.json"
     else:
-        from transformers.utils import cached_file
+        from transformers.utils.hub import cached_file
 
         path = Path(cached_file(initial, "tokenizer.json") or "")
     if not path.is_file():
-        raise FenboError(f"encoder: {initial} has no tokenizer.json; give a folder or model with a fast tokenizer")
+        raise FenboError(
+            f"encoder: {initial} has no tokenizer.json; give a folder or model with a fast tokenizer"
+        )
     return path
