@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import shutil
 import tempfile
 from collections import Counter
@@ -22,7 +23,7 @@ from model.calibration import Calibration, softmax
 from model.encoder import Encoder, Heads, Tokeniser
 from model.errors import FenboError
 from model.fingerprints import FILE as FINGERPRINTS
-from model.fingerprints import KnownTexts
+from model.fingerprints import KnownTexts, Labels
 from model.lexical import LexicalModel, LexicalModels
 from model.records import Problem
 from model.router import Router, code_version
@@ -85,9 +86,8 @@ def train(
         parts.lexical()
         parts.encoder()
         metrics = parts.calibrate()
-        # Fingerprints tell an evaluation of a leak without holding any text.
-        KnownTexts.of(document.text for document in full.documents).save(folder / FINGERPRINTS)
-        facts = _facts(request, full, dev, metrics)
+        _fingerprints(full, held, dev).save(folder / FINGERPRINTS)
+        facts = _facts(request, columns, full, dev, metrics)
         write_card(folder / "README.md", name=request.out.name, taxonomy=taxonomy, facts=facts)
         bundle.write_manifest(
             folder,
@@ -336,7 +336,24 @@ def _initial(name: str) -> str:
     return str(near) if near.is_dir() else name
 
 
-def _facts(request: Request, full: Corpus, dev: Corpus, metrics: dict[str, Any]) -> dict[str, Any]:
+def _fingerprints(*parts: Corpus) -> KnownTexts:
+    """Which letters were learned from and by which label: tells an evaluation of a leak without holding any text."""
+    flags = {"department": Labels.DEPARTMENT, "urgency": Labels.URGENCY, "kind": Labels.KIND}
+    texts: list[str] = []
+    labels: list[Labels] = []
+    for part in parts:
+        known = {head: part.allowed[head].sum(axis=1) > 0 for head in flags}
+        for row, document in enumerate(part.documents):
+            texts.append(document.text)
+            labels.append(
+                functools.reduce(Labels.__or__, (f for h, f in flags.items() if known[h][row]), Labels.NONE)
+            )
+    return KnownTexts.of(texts, labels=labels)
+
+
+def _facts(
+    request: Request, columns: Columns, full: Corpus, dev: Corpus, metrics: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "preset": request.settings.name,
         "seed": request.settings.fit.seed,
@@ -348,5 +365,11 @@ def _facts(request: Request, full: Corpus, dev: Corpus, metrics: dict[str, Any])
             if path.is_file()
         ],
         "letters": {"train": dict(Counter(full.source)), "dev": len(dev)},
+        "department_counts": _department_counts(full, columns),
         "metrics": metrics,
     }
+
+
+def _department_counts(full: Corpus, columns: Columns) -> dict[str, int]:
+    counts = np.bincount(full.labels("department"), minlength=len(columns.departments))
+    return dict(zip(columns.departments, counts.tolist(), strict=True))
