@@ -6,7 +6,7 @@ It runs on ONNX Runtime and needs neither torch nor transformers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,6 @@ LONGEST = 384
 
 PREFIX = "query: "
 """What the encoder was pre-trained to see before a text (Wang et al. 2024, multilingual E5)."""
-
-_BATCH = 8
 
 
 def fitted(tokens: Sequence[int], longest: int) -> list[int]:
@@ -122,13 +120,15 @@ class Encoder:
         pieces = [(row, window) for row, letter in enumerate(tokens) for window in windows(letter)]
         total: F32 | None = None
         weight = np.zeros(len(tokens), dtype=np.float32)
-        for rows, block, mask in self._blocks(pieces):
-            (vectors,) = self._session.run(["pooled"], {"tokens": block, "mask": mask})
+        # One letter a run: int8 activations are scaled over all that runs together, so that in a batch a letter's
+        # answer would depend on its neighbours. On a CPU a batch gains next to nothing besides.
+        for row, window in pieces:
+            block = np.array([window], dtype=np.int64)
+            (vectors,) = self._session.run(["pooled"], {"tokens": block, "mask": np.ones_like(block)})
             if total is None:
                 total = np.zeros((len(tokens), vectors.shape[1]), dtype=np.float32)
-            length = mask.sum(axis=1).astype(np.float32)
-            np.add.at(total, rows, vectors * length[:, None])
-            np.add.at(weight, rows, length)
+            total[row] += vectors[0] * len(window)
+            weight[row] += len(window)
         if total is None:
             return np.zeros((0, self.heads.by_name["embedding"].weight.shape[1]), dtype=np.float32)
         mean: F32 = total / weight[:, None]
@@ -139,21 +139,6 @@ class Encoder:
         vectors = self.heads.by_name["embedding"](pooled)
         unit: F32 = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
         return unit
-
-    def _blocks(
-        self, pieces: list[tuple[int, list[int]]]
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """Blocks of like length: rows (B,), tokens (B, T), mask (B, T)."""
-        ordered = sorted(pieces, key=lambda piece: len(piece[1]))
-        for low in range(0, len(ordered), _BATCH):
-            part = ordered[low : low + _BATCH]
-            longest = len(part[-1][1])
-            tokens = np.full((len(part), longest), self.tokeniser.padding, dtype=np.int64)
-            mask = np.zeros_like(tokens)
-            for index, (_, window) in enumerate(part):
-                tokens[index, : len(window)] = window
-                mask[index, : len(window)] = 1
-            yield np.array([row for row, _ in part], dtype=np.int64), tokens, mask
 
 
 def _session(graph: Path, threads: int) -> Any:

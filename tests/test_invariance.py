@@ -38,7 +38,7 @@ def _traditional(text: str) -> str:
 CHANGES: dict[str, tuple[Callable[[str], str], float]] = {
     "full-width": (_wide, 0.0),
     "traditional": (_traditional, 0.03),
-    "polite": (lambda text: f"尊敬的领导您好！{text}麻烦尽快处理，谢谢！", 0.12),
+    "polite": (lambda text: f"尊敬的领导您好！{text}麻烦尽快处理，谢谢！", 0.18),
     "spaces": (lambda text: f"  {text}\n\n", 0.0),
     "shouting": (lambda text: text.replace("。", "！！！！"), 0.06),
     "zero-width": (lambda text: "\u200b".join(text), 0.0),
@@ -58,7 +58,7 @@ def test_form_does_not_change_the_department(router: Router, clear: list[Ticket]
 DANGERS = (
     "现在楼道里着火了，有人被困在里面出不来",
     "刚刚有人触电倒地，已经没有反应了",
-    "煤气味很大，人已经头晕站不住",
+    "现在屋里煤气味很大，人头晕站不住，快来",
 )
 
 
