@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -21,6 +23,9 @@ from service.routes import health, metrics, page, predict, taxonomy
 from service.runtime import Runtime
 from service.settings import Settings
 from service.version import VERSION
+
+# uvicorn's STARTUP_FAILURE.
+_CANNOT_START: Final = 3
 
 
 def create_app(
@@ -77,12 +82,13 @@ def create_app(
 def app_from_environment() -> FastAPI:
     """The service by its ``FENBO_…`` variables, with its logs: what each worker process runs.
 
-    A process whose model cannot be loaded ends with status 3, at which uvicorn gives up for good.
+    A process whose model cannot be loaded ends with a status at which uvicorn gives up for good.
     """
     settings = Settings.read()
     configure_logging(level=settings.log_level, form=settings.log_format)
 
     def give_up(_: FenboError) -> None:
-        raise SystemExit(3)
+        # Nothing has been accepted yet, so there is nothing to end in order; the log has said why.
+        os._exit(_CANNOT_START)
 
     return create_app(settings, when_failed=give_up)

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from model.errors import FenboError
 
-Group = TypeVar("Group", bound=Hashable)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -86,8 +84,7 @@ class SilentObserver:
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting(Generic[Group, Item, Result]):
-    group: Group
+class _Waiting(Generic[Item, Result]):
     item: Item
     length: int
     arrived: float
@@ -105,25 +102,24 @@ class _Running:
     estimate: float
 
 
-@dataclass(slots=True)
-class _Pace(Generic[Group]):
-    """Seconds per character of each group, learned from the batches that were."""
+class _Pace:
+    """Seconds per character, learned from the batches that were."""
 
-    rates: dict[Group, float] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._rate: float | None = None
 
-    def seconds(self, group: Group, cost: int) -> float:
-        return self.rates.get(group, 0.0) * cost
+    def seconds(self, cost: int) -> float:
+        return (self._rate or 0.0) * cost
 
-    def learn(self, group: Group, cost: int, seconds: float) -> None:
+    def learn(self, cost: int, seconds: float) -> None:
         rate = seconds / cost
-        known = self.rates.get(group)
-        self.rates[group] = rate if known is None else (1 - _NEWEST) * known + _NEWEST * rate
+        self._rate = rate if self._rate is None else (1 - _NEWEST) * self._rate + _NEWEST * rate
 
 
-class Batcher(Generic[Group, Item, Result]):
-    """Gathers items into batches and runs ``work(group, items)`` on them in threads.
+class Batcher(Generic[Item, Result]):
+    """Gathers items into batches and runs ``work(items)`` on them in threads.
 
-    Items of one batch share their group and are near in length. The one that waits longest always goes next.
+    Items of one batch are near in length. The one that waits longest always goes next.
     When a batch raises, each of its items is tried alone, so that only the one at fault fails.
 
     ``work`` returns one result per item, in order, and may be called from ``limits.threads`` threads at once.
@@ -131,7 +127,7 @@ class Batcher(Generic[Group, Item, Result]):
 
     def __init__(
         self,
-        work: Callable[[Group, Sequence[Item]], Sequence[Result]],
+        work: Callable[[Sequence[Item]], Sequence[Result]],
         *,
         limits: BatchLimits,
         observer: BatchObserver | None = None,
@@ -139,10 +135,10 @@ class Batcher(Generic[Group, Item, Result]):
         self._work = work
         self._limits = limits
         self._observer = observer or SilentObserver()
-        self._waiting: dict[_Waiting[Group, Item, Result], None] = {}
-        self._waiting_cost: defaultdict[Group, int] = defaultdict(int)
+        self._waiting: dict[_Waiting[Item, Result], None] = {}
+        self._waiting_cost = 0
         self._running: dict[_Running, asyncio.Task[None]] = {}
-        self._pace: _Pace[Group] = _Pace()
+        self._pace = _Pace()
         self._companions = 1
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
@@ -173,7 +169,7 @@ class Batcher(Generic[Group, Item, Result]):
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def submit(
-        self, item: Item, *, group: Group, length: int, timeout_seconds: float | None = None
+        self, item: Item, *, length: int, timeout_seconds: float | None = None
     ) -> asyncio.Future[Result]:
         """Queue one item; the future holds its result. Cancelling it takes the item out of the queue.
 
@@ -187,12 +183,12 @@ class Batcher(Generic[Group, Item, Result]):
         self._refuse_when_full(wait, timeout_seconds)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        waiting = _Waiting(group, item, length, time.monotonic(), future)
+        waiting = _Waiting(item, length, time.monotonic(), future)
         if timeout_seconds is not None:
             waiting.timer = loop.call_later(timeout_seconds, self._expire, waiting)
         future.add_done_callback(lambda _: self._settled(waiting))
         self._waiting[waiting] = None
-        self._waiting_cost[group] += waiting.cost
+        self._waiting_cost += waiting.cost
         self._observer.queue_changed(len(self._waiting))
         self._arrived.set()
         if len(self._waiting) >= self._companions:
@@ -201,7 +197,7 @@ class Batcher(Generic[Group, Item, Result]):
 
     def estimated_wait(self) -> float:
         """Seconds until an item queued now would be worked on; 0 while no batch has been timed."""
-        waiting = sum(self._pace.seconds(group, cost) for group, cost in self._waiting_cost.items())
+        waiting = self._pace.seconds(self._waiting_cost)
         now = time.monotonic()
         running = sum(max(0.0, batch.started + batch.estimate - now) for batch in self._running)
         return (waiting + running) / self._limits.threads
@@ -219,34 +215,32 @@ class Batcher(Generic[Group, Item, Result]):
                 retry_after=wait,
             )
 
-    def _expire(self, waiting: _Waiting[Group, Item, Result]) -> None:
+    def _expire(self, waiting: _Waiting[Item, Result]) -> None:
         if not waiting.future.done():
             waiting.future.set_exception(DeadlineExceeded("the result was not there in the time given"))
 
-    def _settled(self, waiting: _Waiting[Group, Item, Result]) -> None:
+    def _settled(self, waiting: _Waiting[Item, Result]) -> None:
         if waiting.timer is not None:
             waiting.timer.cancel()
         if waiting in self._waiting:
             self._leave_queue(waiting)
 
-    def _leave_queue(self, waiting: _Waiting[Group, Item, Result]) -> None:
+    def _leave_queue(self, waiting: _Waiting[Item, Result]) -> None:
         del self._waiting[waiting]
-        self._waiting_cost[waiting.group] -= waiting.cost
+        self._waiting_cost -= waiting.cost
         self._observer.queue_changed(len(self._waiting))
 
     async def _dispatch(self) -> None:
         while True:
             await self._free.acquire()
-            batch: list[_Waiting[Group, Item, Result]] = []
+            batch: list[_Waiting[Item, Result]] = []
             while not batch:
                 while not self._waiting:
                     self._arrived.clear()
                     await self._arrived.wait()
                 await self._wait_for_companions()
                 batch = self._take()
-            running = _Running(
-                time.monotonic(), self._pace.seconds(batch[0].group, sum(each.cost for each in batch))
-            )
+            running = _Running(time.monotonic(), self._pace.seconds(sum(each.cost for each in batch)))
             task = asyncio.create_task(self._run(batch, running))
             self._running[running] = task
 
@@ -268,14 +262,13 @@ class Batcher(Generic[Group, Item, Result]):
         except TimeoutError:
             return
 
-    def _take(self) -> list[_Waiting[Group, Item, Result]]:
+    def _take(self) -> list[_Waiting[Item, Result]]:
         """The oldest and those nearest to it in length, out of the queue; none when all have left."""
         live = [waiting for waiting in self._waiting if not waiting.future.done()]
         if not live:
             return []
         oldest = live[0]
-        alike = [waiting for waiting in live[1:] if waiting.group == oldest.group]
-        alike.sort(key=lambda waiting: abs(waiting.length - oldest.length))
+        alike = sorted(live[1:], key=lambda waiting: abs(waiting.length - oldest.length))
         batch, longest = [oldest], oldest.length
         for waiting in alike:
             padded = max(longest, waiting.length) * (len(batch) + 1)
@@ -291,14 +284,14 @@ class Batcher(Generic[Group, Item, Result]):
         self._observer.batch_started([now - waiting.arrived for waiting in batch])
         return batch
 
-    async def _run(self, batch: list[_Waiting[Group, Item, Result]], running: _Running) -> None:
+    async def _run(self, batch: list[_Waiting[Item, Result]], running: _Running) -> None:
         try:
             await self._answer(batch)
         finally:
             del self._running[running]
             self._free.release()
 
-    async def _answer(self, batch: list[_Waiting[Group, Item, Result]]) -> None:
+    async def _answer(self, batch: list[_Waiting[Item, Result]]) -> None:
         started = time.monotonic()
         try:
             results = await self._worked(batch)
@@ -313,15 +306,15 @@ class Batcher(Generic[Group, Item, Result]):
             return
         seconds = time.monotonic() - started
         self._observer.batch_finished(seconds, failed=False)
-        self._pace.learn(batch[0].group, sum(waiting.cost for waiting in batch), seconds)
+        self._pace.learn(sum(waiting.cost for waiting in batch), seconds)
         for waiting, result in zip(batch, results, strict=True):
             if not waiting.future.done():
                 waiting.future.set_result(result)
 
-    async def _worked(self, batch: list[_Waiting[Group, Item, Result]]) -> Sequence[Result]:
+    async def _worked(self, batch: list[_Waiting[Item, Result]]) -> Sequence[Result]:
         loop = asyncio.get_running_loop()
         items = [waiting.item for waiting in batch]
-        results = await loop.run_in_executor(self._pool, self._work, batch[0].group, items)
+        results = await loop.run_in_executor(self._pool, self._work, items)
         if len(results) != len(items):
             raise RuntimeError(
                 f"{len(results)} results for {len(items)} items; work must return one for each"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from service.examples import UNPAID_WAGES
 from service.settings import Settings, unknown_variables
 
 
@@ -70,11 +71,7 @@ def config_command(as_json: bool) -> None:
 
 def welcome(address: str) -> str:
     """What is printed once the service at ``address`` is ready: its page and a call to paste."""
-    letter = {
-        "title": "工地凌晨还在打桩",
-        "content": "民治街道梅龙路边的工地天天干到凌晨两三点，打桩机响个不停，孩子老人都睡不着，请尽快来查。",
-        "created_at": "2026-05-12T23:41:00+08:00",
-    }
+    letter = {name: UNPAID_WAGES.ticket[name] for name in ("title", "content", "created_at")}
     body = shlex.quote(json.dumps(letter, ensure_ascii=False))
     return (
         f"\n分拨已就绪\n\n  页面  {address}/docs\n\n  试一封信（整条复制）：\n\n"

@@ -17,36 +17,36 @@ class Example:
     ticket: dict[str, Any]
 
 
+UNPAID_WAGES: Final = Example(
+    "unpaid-wages",
+    "拖欠工资",
+    {
+        "ticket_id": "BA20260224000117",
+        "title": "公司拖欠三个月工资",
+        "content": (
+            "我在宝安区一家电子厂上班，公司已经拖欠我们二十多名员工三个月工资，老板一直不接电话，"
+            "请劳动部门帮忙追讨。我的电话 13800138000。"
+        ),
+        "channel": "微信小程序",
+        "created_at": "2026-02-24T09:12:30+08:00",
+        "location": {"district": "宝安区", "street": "西乡街道"},
+        "anonymous": False,
+    },
+)
 NIGHT_NOISE: Final = Example(
     "night-noise",
     "工地深夜施工",
     {
-        "ticket_id": "LH20260512000381",
         "title": "工地凌晨还在打桩，全家无法入睡",
         "content": (
             "您好，我住在民治街道梅龙路边上的小区。对面工地从五一以后几乎天天干到凌晨两三点，"
             "打桩机、混凝土泵车轮着响，昨晚一直响到 2 点 40 分。家里有刚满月的孩子和八十岁的老人，"
-            "整夜睡不着。找过保安，说有夜间施工许可，却拿不出来。请尽快派人现场查一查，"
+            "整夜睡不着。找过保安，说有夜间施工许可，却拿不出来。请环保部门查处夜间施工噪声，"
             "处理结果请打我电话 13800138000。"
         ),
         "channel": "12345 热线",
         "created_at": "2026-05-12T23:41:00+08:00",
         "location": {"district": "龙华区", "street": "民治街道", "address": "梅龙路与民旺路交汇处工地"},
-        "anonymous": False,
-    },
-)
-UNPAID_WAGES: Final = Example(
-    "unpaid-wages",
-    "拖欠工资",
-    {
-        "title": "装修公司拖欠三个月工资",
-        "content": (
-            "我和另外六个工友去年十月起在宝安一家装修公司做水电，到今年一月一共被欠工资四万三千元。"
-            "老板先说年前结清，后来电话不接、微信拉黑，办公室也搬空了。孩子开学要交学费，"
-            "我们再拿不到钱就只能一起去项目部门口讨说法。请劳动部门帮我们追回工资。"
-        ),
-        "channel": "微信小程序",
-        "created_at": "2026-02-24T09:12:30+08:00",
     },
 )
 GAS_SMELL: Final = Example(
@@ -72,16 +72,17 @@ PENSION_QUESTION: Final = Example(
         "channel": "网站",
     },
 )
-FALLEN_TREE: Final = Example(
-    "fallen-tree",
-    "行道树压断电线",
+DARK_STREET: Final = Example(
+    "dark-street",
+    "路灯不亮",
     {
+        "title": "路灯不亮一个多星期",
         "content": (
-            "昨夜大风，福田区景田路人行道上一棵大树倒了，压断了一根线垂在路边，不知道有没有电，"
-            "早上很多小学生从这里走，麻烦尽快来处理，谢谢。"
+            "福田区景田北街一排路灯坏了一个多星期，晚上漆黑一片，老人和孩子走路很不安全，"
+            "昨晚还有人绊倒，请尽快维修，谢谢。"
         ),
         "channel": "微信小程序",
-        "location": {"district": "福田区", "address": "景田路"},
+        "location": {"district": "福田区", "address": "景田北街"},
     },
 )
 PLAYGROUND_IDEA: Final = Example(
@@ -96,63 +97,89 @@ PLAYGROUND_IDEA: Final = Example(
     },
 )
 
-EXAMPLES: Final = (NIGHT_NOISE, UNPAID_WAGES, GAS_SMELL, PENSION_QUESTION, FALLEN_TREE, PLAYGROUND_IDEA)
+EXAMPLES: Final = (UNPAID_WAGES, NIGHT_NOISE, GAS_SMELL, PENSION_QUESTION, DARK_STREET, PLAYGROUND_IDEA)
 
 WARM_UP_LETTERS: Final = (
     Ticket(content=PENSION_QUESTION.ticket["content"], title=PENSION_QUESTION.ticket["title"]),
-    Ticket(content=NIGHT_NOISE.ticket["content"], title=NIGHT_NOISE.ticket["title"]),
-    Ticket(content=UNPAID_WAGES.ticket["content"] * 4),
+    Ticket(content=UNPAID_WAGES.ticket["content"], title=UNPAID_WAGES.ticket["title"]),
+    Ticket(content=NIGHT_NOISE.ticket["content"] * 4),
 )
 
 ANSWER: Final[dict[str, Any]] = {
-    "ticket_id": "LH20260512000381",
+    "ticket_id": "BA20260224000117",
     "department": {
-        "code": "STJ",
-        "name": "市生态环境局",
-        "probability": 0.9312,
+        "code": "RSJ",
+        "name": "市人力资源和社会保障局",
+        "probability": 0.9233,
         "top": [
-            {"code": "STJ", "name": "市生态环境局", "probability": 0.9312},
-            {"code": "ZJJ", "name": "市住房和建设局", "probability": 0.0418},
-            {"code": "QZF", "name": "属地区政府和街道办", "probability": 0.0121},
-            {"code": "CGJ", "name": "市城市管理和综合执法局", "probability": 0.0062},
-            {"code": "GAJ", "name": "市公安局", "probability": 0.0034},
+            {"code": "RSJ", "name": "市人力资源和社会保障局", "probability": 0.9233},
+            {"code": "SBJ", "name": "市社会保险基金管理局", "probability": 0.0267},
+            {"code": "YBJ", "name": "市医疗保障局", "probability": 0.0069},
+            {"code": "SFJ", "name": "市司法局", "probability": 0.0047},
+            {"code": "GZW", "name": "市国有资产监督管理委员会", "probability": 0.0038},
         ],
     },
     "second_department": None,
     "decision": {
         "action": "auto",
-        "reasons": [{"code": "confident", "text": "市生态环境局的把握为 93%，达到自动分派线 88%"}],
+        "reasons": [{"code": "confident", "text": "市人力资源和社会保障局的把握为 92%，达到自动分派线 92%"}],
     },
     "urgency": {
-        "code": "normal",
-        "name": "一般",
-        "probability": 0.8143,
+        "code": "urgent",
+        "name": "加急",
+        "probability": 0.1176,
         "model_code": "normal",
-        "probabilities": {"low": 0.0217, "normal": 0.8143, "urgent": 0.1602, "emergency": 0.0038},
-        "raised_by": [],
+        "probabilities": {"low": 0.0067, "normal": 0.799, "urgent": 0.1176, "emergency": 0.0768},
+        "raised_by": [
+            {
+                "rule": "wages.unrest",
+                "level": "urgent",
+                "field": "title",
+                "start": 2,
+                "end": 4,
+                "text": "拖欠",
+            },
+            {
+                "rule": "wages.unrest",
+                "level": "urgent",
+                "field": "title",
+                "start": 7,
+                "end": 9,
+                "text": "工资",
+            },
+            {
+                "rule": "wages.unrest",
+                "level": "urgent",
+                "field": "content",
+                "start": 21,
+                "end": 25,
+                "text": "二十多名",
+            },
+        ],
         "flags": [],
-        "respond_by": "2026-05-19T10:00:00Z",
+        "respond_by": "2026-02-25T01:12:30Z",
     },
-    "kind": {"code": "T", "name": "投诉", "probability": 0.8826},
+    "kind": {"code": "T", "name": "投诉", "probability": 0.6713},
     "evidence": {
-        "department": "STJ",
+        "department": "RSJ",
         "method": "lexical",
         "spans": [
-            {"field": "title", "start": 0, "end": 8, "text": "工地凌晨还在打桩", "weight": 0.61},
-            {"field": "content", "start": 40, "end": 43, "text": "打桩机", "weight": 0.44},
-            {"field": "content", "start": 99, "end": 105, "text": "夜间施工许可", "weight": 0.38},
+            {"field": "title", "start": 6, "end": 9, "text": "月工资", "weight": 0.2674},
+            {"field": "content", "start": 42, "end": 49, "text": "请劳动部门帮忙", "weight": 0.2189},
+            {"field": "content", "start": 13, "end": 21, "text": "公司已经拖欠我们", "weight": 0.1814},
+            {"field": "content", "start": 33, "end": 37, "text": "老板一直", "weight": 0.127},
+            {"field": "content", "start": 29, "end": 32, "text": "月工资", "weight": 0.0743},
+            {"field": "content", "start": 25, "end": 27, "text": "员工", "weight": 0.0664},
         ],
     },
     "masked": {
-        "title": NIGHT_NOISE.ticket["title"],
-        "content": NIGHT_NOISE.ticket["content"].replace("13800138000", "[PHONE]"),
+        "title": "公司拖欠三个月工资",
+        "content": (
+            "我在宝安区一家电子厂上班，公司已经拖欠我们二十多名员工三个月工资，老板一直不接电话，"
+            "请劳动部门帮忙追讨。我的电话 [PHONE]。"
+        ),
     },
-    "versions": {
-        "bundle": "starter",
-        "taxonomy": "shenzhen",
-        "taxonomy_version": "2026.1",
-        "code": "0.1.0",
-    },
-    "milliseconds": 8.412,
+    "versions": {"bundle": "starter", "taxonomy": "shenzhen", "taxonomy_version": "2026.1", "code": "0.1.0"},
+    "milliseconds": 9.2,
 }
-"""What an answer looks like. Its numbers show the form; a loaded bundle gives its own."""
+"""What the starter bundle answered to the first example when this was written; shown in the documentation."""

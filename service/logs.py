@@ -7,6 +7,7 @@ choke on.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _MOST_FRAMES = 30
+_PLACE = re.compile(r'^ *File "(.+)", line (\d+), in (\S+)$', re.MULTILINE)
 
 
 def configure_logging(*, level: str, form: Literal["json", "console"]) -> None:
@@ -62,8 +64,16 @@ def without_messages(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def first_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Cut a library's own message after its first line: what follows may show objects with their contents."""
-    event["event"] = str(event["event"]).partition("\n")[0]
+    """Cut a library's own message after its first line: what follows may show objects with their contents.
+
+    A traceback that was made a text of keeps its places.
+    """
+    text = str(event["event"])
+    first, _, rest = text.partition("\n")
+    event["event"] = first
+    if first.startswith("Traceback "):
+        event["event"] = "unexpected error"
+        event["raised"] = [{"places": [f"{file}:{line} {name}" for file, line, name in _PLACE.findall(rest)]}]
     return event
 
 

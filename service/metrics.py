@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import (
@@ -25,8 +26,36 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
+@dataclass(frozen=True, slots=True)
+class LaneMetrics:
+    """Counts the batches of one lane, as a `service.batching.BatchObserver`."""
+
+    queue: Gauge
+    batch: Histogram
+    queued: Histogram
+    predicted: Histogram
+    failures: Counter
+
+    def queue_changed(self, requests: int) -> None:
+        """So many letters are waiting now."""
+        self.queue.set(requests)
+
+    def batch_started(self, waited: Sequence[float]) -> None:
+        """A batch leaves the queue."""
+        self.batch.observe(len(waited))
+        for seconds in waited:
+            self.queued.observe(seconds)
+
+    def batch_finished(self, seconds: float, *, failed: bool) -> None:
+        """A batch was predicted, or failed."""
+        if failed:
+            self.failures.inc()
+        else:
+            self.predicted.observe(seconds)
+
+
 class Metrics:
-    """One worker's counts. It hears of batches as a `service.batching.BatchObserver`."""
+    """One worker's counts."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -50,20 +79,22 @@ class Metrics:
         )
         self._stage_seconds = Histogram(
             "fenbo_stage_seconds",
-            "Time in each stage of a prediction: queue per letter, predict and what it is made of per batch.",
-            ("stage",),
+            "Time in each stage of a prediction: queue per letter, predict per batch.",
+            ("stage", "explain"),
             buckets=_SECONDS,
             registry=self._registry,
         )
         self._queue = Gauge(
             "fenbo_queue_requests",
             "Letters that wait for the model.",
+            ("explain",),
             registry=self._registry,
             multiprocess_mode="livesum",
         )
         self._batch = Histogram(
             "fenbo_batch_requests",
             "Letters predicted together.",
+            ("explain",),
             buckets=_SIZES,
             registry=self._registry,
         )
@@ -71,7 +102,7 @@ class Metrics:
             "fenbo_refused", "Requests not predicted, by reason.", ("reason",), registry=self._registry
         )
         self._batch_failures = Counter(
-            "fenbo_batch_failures", "Batches that the model failed on.", registry=self._registry
+            "fenbo_batch_failures", "Batches that the model failed on.", ("explain",), registry=self._registry
         )
         self._decisions = Counter(
             "fenbo_decisions", "Predictions by decision.", ("decision",), registry=self._registry
@@ -106,30 +137,19 @@ class Metrics:
         self._urgencies.labels(prediction.urgency.code).inc()
         self._kinds.labels(prediction.kind.code).inc()
 
-    def stage(self, name: str, seconds: float) -> None:
-        """Time spent in one stage of a batch. May be called from any thread."""
-        self._stage_seconds.labels(name).observe(seconds)
-
     def ready(self, is_ready: bool) -> None:
         """Whether this worker answers predictions."""
         self._ready.set(1 if is_ready else 0)
 
-    def queue_changed(self, requests: int) -> None:
-        """So many letters are waiting now."""
-        self._queue.set(requests)
-
-    def batch_started(self, waited: Sequence[float]) -> None:
-        """A batch leaves the queue."""
-        self._batch.observe(len(waited))
-        for seconds in waited:
-            self.stage("queue", seconds)
-
-    def batch_finished(self, seconds: float, *, failed: bool) -> None:
-        """A batch was predicted, or failed."""
-        if failed:
-            self._batch_failures.inc()
-        else:
-            self.stage("predict", seconds)
+    def lane(self, explain: str) -> LaneMetrics:
+        """What hears of the batches of one way to explain."""
+        return LaneMetrics(
+            queue=self._queue.labels(explain),
+            batch=self._batch.labels(explain),
+            queued=self._stage_seconds.labels("queue", explain),
+            predicted=self._stage_seconds.labels("predict", explain),
+            failures=self._batch_failures.labels(explain),
+        )
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All counts of all workers in the format that ``accept`` asks for, and its media type."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Literal
 
 import structlog
@@ -29,8 +30,19 @@ _TOLD: Final[dict[State, str]] = {
 # What an encoder reads of a letter, about; past it a letter costs no more.
 _READ_CHARACTERS: Final = 1024
 _PROBE_SECONDS: Final = 10.0
+_FULL_LIMITS: Final = BatchLimits(requests=16, wait_seconds=5.0, batch_requests=1, window_seconds=0.0)
 
 _log = structlog.get_logger("service.runtime")
+
+
+def _usual_limits(settings: Settings) -> BatchLimits:
+    return BatchLimits(
+        requests=settings.queue_requests,
+        wait_seconds=settings.queue_wait_ms / 1000,
+        batch_requests=settings.batch_requests,
+        window_seconds=settings.batch_window_ms / 1000,
+        threads=settings.inference_threads,
+    )
 
 
 class NotReady(FenboError):
@@ -56,17 +68,11 @@ class Runtime:
         self._when_failed = when_failed
         self._doubtful = False
         self._loading: asyncio.Task[None] | None = None
-        self._batcher: Batcher[Explain, Ticket, Prediction] = Batcher(
-            self._work,
-            limits=BatchLimits(
-                requests=settings.queue_requests,
-                wait_seconds=settings.queue_wait_ms / 1000,
-                batch_requests=settings.batch_requests,
-                window_seconds=settings.batch_window_ms / 1000,
-                threads=settings.inference_threads,
-            ),
-            observer=metrics,
-        )
+        # A full explanation takes as long as dozens of letters: those who want none do not wait behind it.
+        self._lanes: dict[Explain, Batcher[Ticket, Prediction]] = {
+            "lexical": self._lane("lexical", _usual_limits(settings)),
+            "full": self._lane("full", _FULL_LIMITS),
+        }
 
     @property
     def timeout_ms(self) -> int:
@@ -87,7 +93,8 @@ class Runtime:
 
     def start(self) -> None:
         """Begin to load; ``state`` tells when it is done."""
-        self._batcher.start()
+        for lane in self._lanes.values():
+            lane.start()
         self._loading = asyncio.create_task(self._load(), name="load")
 
     async def stop(self) -> None:
@@ -96,7 +103,8 @@ class Runtime:
         self._metrics.ready(False)
         if self._loading is not None:
             self._loading.cancel()
-        await self._batcher.stop(timeout_seconds=self._settings.shutdown_seconds)
+        seconds = self._settings.shutdown_seconds
+        await asyncio.gather(*(lane.stop(timeout_seconds=seconds) for lane in self._lanes.values()))
         _log.info("stopped")
 
     def submit(
@@ -131,7 +139,7 @@ class Runtime:
 
     def _queue(self, ticket: Ticket, explain: Explain, seconds: float) -> asyncio.Future[Prediction]:
         length = min(len(ticket.title) + len(ticket.content), _READ_CHARACTERS)
-        future = self._batcher.submit(ticket, group=explain, length=length, timeout_seconds=seconds)
+        future = self._lanes[explain].submit(ticket, length=length, timeout_seconds=seconds)
         future.add_done_callback(self._doubt_when_late)
         return future
 
@@ -139,6 +147,9 @@ class Runtime:
         # A model that hangs raises nothing; late answers are the only sign of it.
         if not future.cancelled() and isinstance(future.exception(), DeadlineExceeded):
             self._doubtful = True
+
+    def _lane(self, explain: Explain, limits: BatchLimits) -> Batcher[Ticket, Prediction]:
+        return Batcher(partial(self._work, explain), limits=limits, observer=self._metrics.lane(explain))
 
     def _work(self, explain: Explain, tickets: Sequence[Ticket]) -> Sequence[Prediction]:
         assert self._predictor is not None, "nothing is queued before a model is there"
@@ -167,7 +178,6 @@ class Runtime:
         # Twice each: the first run of a length allocates, the second shows that it lasts.
         for letter in (*WARM_UP_LETTERS, *WARM_UP_LETTERS):
             predictor.predict([letter])
-        predictor.predict([WARM_UP_LETTERS[0]], explain="full")
 
     def _fail(self, error: Exception) -> None:
         self.state = "failed"

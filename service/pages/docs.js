@@ -2,6 +2,7 @@
 
 const ACTIONS = { auto: "自动分派", suggest: "建议分派", review: "人工研判" };
 const LEVELS = { low: 1, normal: 2, urgent: 3, emergency: 4 };
+const LEVEL_NAMES = { low: "不急", normal: "一般", urgent: "加急", emergency: "特急" };
 const PLACEHOLDERS = {
   PHONE: "手机号", TEL: "电话", ID: "证件号", CARD: "银行卡", PLATE: "车牌", PASSPORT: "护照", EMAIL: "邮箱",
   WECHAT: "微信", QQ: "QQ", ROOM: "房号", NAME: "姓名", NUM: "号码",
@@ -178,17 +179,21 @@ function shownPrediction(prediction, { took, requestId, ticket, path }) {
 
 function shownUrgency(urgency) {
   const chips = [
-    ...urgency.raised_by.map((hit) => make("span", { title: hit.rule }, `“${hit.text}”`)),
-    ...urgency.flags.map((hit) => make("span", { class: "flag", title: hit.rule }, `“${hit.text}”`)),
+    ...distinct(urgency.raised_by).map((hit) => make("span", { title: hit.rule }, `“${hit.text}”`)),
+    ...distinct(urgency.flags).map((hit) => make("span", { class: "flag", title: hit.rule }, `“${hit.text}”`)),
   ];
   return make("div", {},
     make("h3", {}, "紧急程度"),
-    make("p", { class: "big" }, urgency.name, make("small", {}, percent(urgency.probability))),
+    make("p", { class: "big" }, urgency.name, make("small", {}, urgency.code === urgency.model_code
+      ? percent(urgency.probability)
+      : `规则上调；模型判为${LEVEL_NAMES[urgency.model_code] ?? urgency.model_code}`)),
     make("div", { class: "levels", "data-level": String(LEVELS[urgency.code] ?? 2), role: "img", "aria-label": urgency.name },
       ...[1, 2, 3, 4].map(() => make("i"))),
     urgency.respond_by ? make("p", { class: "due" }, `${shownTime(urgency.respond_by)} 前首次响应`) : "",
     chips.length ? make("div", { class: "chips" }, ...chips) : "");
 }
+
+const distinct = (hits) => [...new Map(hits.map((hit) => [hit.text, hit])).values()];
 
 function shownKind(kind) {
   return make("div", {},

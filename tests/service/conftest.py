@@ -18,6 +18,9 @@ from service.app import create_app
 from service.settings import Settings
 from tests.service.fixture_router import FixtureRouter
 
+PATIENT = Settings(queue_wait_ms=60_000)
+"""Refuses nobody for being late: the machine that runs the tests may be slow."""
+
 
 @dataclass
 class Running:
@@ -40,7 +43,7 @@ class Running:
 @contextmanager
 def in_process(router: FixtureRouter, settings: Settings | None = None) -> Iterator[TestClient]:
     """A client of the service, ready, without a socket."""
-    app = create_app(settings or Settings(), router)
+    app = create_app(settings or PATIENT, router)
     with TestClient(app, raise_server_exceptions=False) as client:
         wait_until(lambda: client.get("/health/ready").status_code == 200)
         yield client
@@ -50,7 +53,7 @@ def in_process(router: FixtureRouter, settings: Settings | None = None) -> Itera
 def behind_socket(router: FixtureRouter, settings: Settings | None = None) -> Iterator[Running]:
     """The service on a free port, ready; stopped in order at the end."""
     config = uvicorn.Config(
-        create_app(settings or Settings(), router), log_config=None, access_log=False, ws="none"
+        create_app(settings or PATIENT, router), log_config=None, access_log=False, ws="none"
     )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,6 +131,17 @@ def test_libraries_log_in_the_same_form_without_messages_of_errors(log: io.Strin
     assert "张三" not in log.getvalue()
 
 
+def test_traceback_made_a_text_keeps_its_places_alone(log: io.StringIO) -> None:
+    try:
+        raise ValueError("张三")
+    except ValueError:
+        logging.getLogger("uvicorn.error").error(traceback.format_exc())
+    (line,) = lines(log)
+    assert line["event"] == "unexpected error"
+    assert "test_around_requests.py" in line["raised"][0]["places"][0]
+    assert "张三" not in log.getvalue()
+
+
 def test_causes_are_described_and_circles_end() -> None:
     first, second = ValueError("a"), KeyError("b")
     first.__cause__, second.__cause__ = second, first
@@ -148,10 +160,10 @@ def test_metrics_count_requests_decisions_and_stages(client: TestClient) -> None
     assert found['fenbo_departments_total{department="STJ"}'] == 1
     assert found['fenbo_urgencies_total{urgency="emergency"}'] == 1
     assert found['fenbo_kinds_total{kind="T"}'] == 2
-    assert found['fenbo_stage_seconds_count{stage="queue"}'] == 2
-    assert found['fenbo_stage_seconds_count{stage="predict"}'] == 2
-    assert found["fenbo_batch_requests_count"] == 2
-    assert found["fenbo_queue_requests"] == 0
+    assert found['fenbo_stage_seconds_count{explain="lexical",stage="queue"}'] == 2
+    assert found['fenbo_stage_seconds_count{explain="lexical",stage="predict"}'] == 2
+    assert found['fenbo_batch_requests_count{explain="lexical"}'] == 2
+    assert found['fenbo_queue_requests{explain="lexical"}'] == 0
     assert found["fenbo_ready_workers"] == 1
 
 

@@ -53,7 +53,7 @@ def test_loading_service_is_live_but_not_ready(monkeypatch: pytest.MonkeyPatch) 
 
 def test_model_is_warm_before_it_is_ready(client: TestClient, router: FixtureRouter) -> None:
     assert client.get("/health/ready").status_code == 200
-    assert set(router.explained) == {"lexical", "full"}
+    assert len(router.batches) >= 6
     assert max(len(batch[0].content) for batch in router.batches) > 400
 
 

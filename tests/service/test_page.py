@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from service.examples import NIGHT_NOISE
+from service.examples import UNPAID_WAGES
 from service.settings import Settings
 from tests.service.browser import Page, find_chromium, open_browser
 from tests.service.conftest import Running, behind_socket
@@ -100,7 +100,7 @@ def test_pasted_letter_shows_all_that_was_predicted(page: Page, tmp_path: Path) 
     assert text_of(page, ".verdict .to").startswith("市生态环境局")
     assert text_of(page, ".seal") == "人工研判"
     assert "须立即由人处理" in text_of(page, ".reasons")
-    assert text_of(page, "#answer .pair").startswith("紧急程度\n特急")
+    assert text_of(page, "#answer .pair").split()[:2] == ["紧急程度", "特急规则上调；模型判为一般"]
     assert page.evaluate("document.querySelectorAll('.ranks li').length") == 5
     # The emoji is two units in JavaScript and one character in the answer: the mark must not slip.
     assert page.evaluate("[...document.querySelectorAll('.read mark')].map(each => each.innerText)") == [
@@ -118,9 +118,9 @@ def test_pasted_letter_shows_all_that_was_predicted(page: Page, tmp_path: Path) 
 def test_example_is_filled_in_and_answered(page: Page) -> None:
     page.evaluate("document.querySelector('#examples button').click()")
     page.wait_for("!!document.querySelector('.seal')")
-    assert page.evaluate("document.getElementById('content').value") == NIGHT_NOISE.ticket["content"]
+    assert page.evaluate("document.getElementById('content').value") == UNPAID_WAGES.ticket["content"]
     assert text_of(page, ".seal") == "自动分派"
-    assert "5月19日周二 18:00 前首次响应" in text_of(page, ".due")
+    assert "3月2日周一 18:00 前首次响应" in text_of(page, ".due")
     assert page.complaints == []
 
 
@@ -166,6 +166,7 @@ def test_nothing_sticks_out_sideways(page: Page, width: int) -> None:
     page.look(width=width, height=800)
     page.evaluate("document.querySelector('#examples button').click()")
     page.wait_for("!!document.querySelector('.seal')")
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -33,7 +34,6 @@ def test_answer_is_the_prediction_whole(client: TestClient, router: FixtureRoute
     expected = router.predict(
         [
             Ticket(
-                ticket_id="LH20260512000381",
                 title=NIGHT_NOISE.ticket["title"],
                 content=NIGHT_NOISE.ticket["content"],
                 created_at=datetime(2026, 5, 12, 15, 41, tzinfo=UTC),
@@ -126,6 +126,20 @@ def test_explain_chooses_the_method(client: TestClient, router: FixtureRouter) -
     assert router.explained[-3:] == ["lexical", "lexical", "full"]
 
 
+def test_full_explanation_holds_nobody_up(running: Running) -> None:
+    router = running.router
+    with ThreadPoolExecutor(1) as callers:
+        gate, router.gate = router.gate, threading.Event()
+        before = len(router.batches)
+        full = callers.submit(running.client.post, "/v1/predict?explain=full", json={"content": "公园的树"})
+        wait_until(lambda: len(router.batches) > before)
+        held, router.gate = router.gate, gate
+        assert running.client.post("/v1/predict", json={"content": "好"}).status_code == 200
+        assert not full.done()
+        held.set()
+        assert full.result().status_code == 200
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
 def test_every_published_example_is_accepted(client: TestClient, example: Any) -> None:
     assert client.post("/v1/predict", json=example.ticket).status_code == 200
@@ -215,8 +229,8 @@ def test_letter_of_a_caller_who_hung_up_is_never_predicted(running: Running) -> 
         )
         with socket.create_connection((host, int(port))) as leaving:
             leaving.sendall(head.encode() + body)
-            wait_until(lambda: _metric(running, "fenbo_queue_requests") == 1)
-        wait_until(lambda: _metric(running, "fenbo_queue_requests") == 0)
+            wait_until(lambda: _metric(running, 'fenbo_queue_requests{explain="lexical"}') == 1)
+        wait_until(lambda: _metric(running, 'fenbo_queue_requests{explain="lexical"}') == 0)
         router.gate.set()
         assert held.result().status_code == 200
     assert running.client.post("/v1/predict", json={"content": "好"}).status_code == 200
@@ -237,7 +251,7 @@ def test_letter_that_breaks_the_model_fails_alone(running: Running) -> None:
             callers.submit(running.client.post, "/v1/predict", json={"content": content})
             for content in contents
         ]
-        wait_until(lambda: _metric(running, "fenbo_queue_requests") == 4)
+        wait_until(lambda: _metric(running, 'fenbo_queue_requests{explain="lexical"}') == 4)
         router.gate.set()
         assert held.result().status_code == 200
         statuses = [each.result().status_code for each in asked]
@@ -256,8 +270,12 @@ def test_stopping_service_answers_all_that_it_accepted() -> None:
             callers.submit(running.client.post, "/v1/predict", json={"content": f"第 {number} 封"})
             for number in range(20)
         ]
-        wait_until(lambda: _metric(running, "fenbo_queue_requests") >= 12)
-        wait_until(lambda: _metric(running, "fenbo_queue_requests") + len(router.batches[-1]) >= 20)
+        wait_until(lambda: _metric(running, 'fenbo_queue_requests{explain="lexical"}') >= 12)
+        wait_until(
+            lambda: (
+                _metric(running, 'fenbo_queue_requests{explain="lexical"}') + len(router.batches[-1]) >= 20
+            )
+        )
         running.ask_to_stop()
         time.sleep(0.3)
         router.gate.set()

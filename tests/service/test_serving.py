@@ -81,13 +81,13 @@ def test_what_is_printed_works_as_it_stands(tmp_path: Path) -> None:
         command = next(line.strip() for line in served.printed.splitlines() if "curl" in line)
         if shutil.which("curl"):
             done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
-            assert '"code":"STJ"' in done.stdout
+            assert '"code":"RSJ"' in done.stdout
         else:
             words = shlex.split(command)
             response = httpx.post(
                 words[2], content=words[-1].encode(), headers={"Content-Type": "application/json"}
             )
-            assert response.json()["department"]["code"] == "STJ"
+            assert response.json()["department"]["code"] == "RSJ"
         assert served.stop() == 0
 
 
