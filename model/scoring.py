@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from model.prediction import Prediction
@@ -55,6 +56,8 @@ def predict_file(
     records = read_records(source, columns=columns, strict=strict, on_problem=note, on_notice=on_notice)
     pieces = _pieces(_in_place(records, unreadable))
     count = workers or len(os.sched_getaffinity(0))
+    # Checked here first: a worker that cannot start has nobody to tell.
+    router = Router.from_pretrained(bundle)
 
     def rows(scored: Iterable[list[dict[str, object]]]) -> Iterator[dict[str, object]]:
         for piece in scored:
@@ -64,13 +67,15 @@ def predict_file(
 
     first = list(itertools.islice(pieces, 4))
     if count == 1 or len(first) < 4:
-        router = Router.from_pretrained(bundle)
         one_by_one = (_scored(router, piece) for piece in itertools.chain(first, pieces))
         return write_rows(target, rows(one_by_one), FIELDS)
     context = multiprocessing.get_context("spawn")
-    with context.Pool(count, _start_worker, (bundle,)) as pool:
-        # imap reads ahead without bound; handing out a window at a time keeps memory flat.
-        scored = _windowed(pool.imap, itertools.chain(first, pieces), count * 4)
+    # A worker that dies breaks this pool with an error; multiprocessing's own would start another for ever.
+    with ProcessPoolExecutor(
+        count, mp_context=context, initializer=_start_worker, initargs=(bundle,)
+    ) as pool:
+        # map reads ahead without bound; handing out a window at a time keeps memory flat.
+        scored = _windowed(pool.map, itertools.chain(first, pieces), count * 4)
         return write_rows(target, rows(scored), FIELDS)
 
 
@@ -84,10 +89,10 @@ def _in_place(records: Iterator[Record], unreadable: list[Problem]) -> Iterator[
 
 
 def _windowed(
-    imap: Callable[..., Iterator[list[dict[str, object]]]], pieces: Iterator[list[Ticket | None]], size: int
+    score: Callable[..., Iterator[list[dict[str, object]]]], pieces: Iterator[list[Ticket | None]], size: int
 ) -> Iterator[list[dict[str, object]]]:
     while window := list(itertools.islice(pieces, size)):
-        yield from imap(_score_piece, window)
+        yield from score(_score_piece, window)
 
 
 def _pieces(tickets: Iterator[Ticket | None]) -> Iterator[list[Ticket | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,19 @@ def test_predict_writes_one_row_per_input_row_in_order(trained: Path, tmp_path: 
     top = json.loads(rows[0]["department_top"])
     assert len(top) == 5
     assert top[0] == [rows[0]["department"], rows[0]["department_probability"]]
+
+
+def test_a_changed_bundle_is_refused_before_any_worker_starts(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "changed")
+    graph = tmp_path / "changed" / "encoder.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"x")
+    rows = "".join(f"第{number}盏路灯不亮\n" for number in range(600))
+    (tmp_path / "in.csv").write_text("content\n" + rows, encoding="utf-8")
+    arguments = ["--bundle", str(tmp_path / "changed"), "--workers", "2"]
+    files = [str(tmp_path / "in.csv"), str(tmp_path / "out.csv")]
+    result = CliRunner().invoke(predict_command, [*arguments, *files])
+    assert "encoder.onnx was changed" in str(result.exception)
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_labels_of_the_file_become_the_taxonomy_to_the_letter(tmp_path: Path, test_data: Path) -> None:
