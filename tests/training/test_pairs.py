@@ -97,7 +97,7 @@ def test_a_large_campaign_does_not_drown_the_rest() -> None:
 def test_the_threshold_keeps_over_merging_low() -> None:
     score = np.array([0.9, 0.8, 0.7, 0.6] + [0.65] + [0.1] * 19)
     label = np.array([2, 2, 2, 2] + [1] * 20)
-    assert best_threshold(score, label) == pytest.approx(0.6, abs=0.01)
+    assert best_threshold(score, label) == pytest.approx(0.6, abs=0.02)
     crowded = np.array([2, 2, 1, 1] + [1] * 20)
     assert best_threshold(score, crowded) > 0.7
 
