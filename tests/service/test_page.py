@@ -15,6 +15,9 @@ from tests.service.browser import Page, find_chromium, open_browser
 from tests.service.conftest import Running, behind_socket
 from tests.service.fixture_router import FixtureRouter
 
+# A browser takes its time to start on a busy machine.
+pytestmark = pytest.mark.slow
+
 PAGES = Path(__file__).parents[2] / "service" / "pages"
 
 
