@@ -211,7 +211,7 @@ def _commonest(values: Sequence[str]) -> str:
 
 def _told_by_many(told: Sequence[Sequence[str]], *, most: int) -> tuple[str, ...]:
     """What a fifth of the tickets, and two at least, name; the commonest first, parts of others out."""
-    counts = Counter(name for names in told for name in set(names) if name)
+    counts = Counter(name for names in told for name in dict.fromkeys(names) if name)
     enough = max(2, math.ceil(len(told) / 5))
     ranked = [name for name, count in counts.most_common() if count >= enough]
     kept: list[str] = []
