@@ -39,7 +39,10 @@ class Answerer(Protocol):
         self, tickets: Sequence[Ticket], *, explain: Literal["none", "lexical", "full"] = "lexical"
     ) -> list[Prediction]: ...
 
-    def probabilities(self, tickets: Sequence[Ticket]) -> tuple[tuple[str, ...], NDArray[np.float32]]: ...
+    def answers(
+        self, tickets: Sequence[Ticket], *, explain: Literal["none", "lexical", "full"] = "lexical"
+    ) -> tuple[list[Prediction], NDArray[np.float32]]:
+        """Predictions, and the probabilities (N, K) that they were made from."""
 
 
 def answer(
@@ -58,10 +61,7 @@ def answer(
     texts: dict[str, str] = {}
     for start in range(0, len(letters), PIECE):
         piece = letters[start : start + PIECE]
-        predictions = router.predict([letter.ticket for letter in piece], explain="none")
-        # The same piece again: a letter's numbers may depend on its neighbours where activations are
-        # quantised.
-        _, probabilities = router.probabilities([letter.ticket for letter in piece])
+        predictions, probabilities = router.answers([letter.ticket for letter in piece], explain="none")
         for letter, prediction, likely in zip(piece, predictions, probabilities, strict=True):
             _agree(router, letter, prediction, likely)
             tickets.append(_scored(router.taxonomy, letter, prediction, likely, sizes))

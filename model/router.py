@@ -143,8 +143,14 @@ class Router:
 
         ``explain="full"`` adds some 50 passes a ticket; ``"none"`` leaves the evidence empty, for files.
         """
+        return self.answers(tickets, explain=explain)[0]
+
+    def answers(
+        self, tickets: Sequence[Ticket], *, explain: Explain = "lexical"
+    ) -> tuple[list[Prediction], F32]:
+        """As :meth:`predict`, and the probabilities (N, K) of all :attr:`codes` that it was made from."""
         if not tickets:
-            return []
+            return [], np.zeros((0, len(self._columns)), dtype=np.float32)
         start = time.perf_counter()
         prepared = [prepare(ticket) for ticket in tickets]
         documents = [item.document for item in prepared]
@@ -156,7 +162,7 @@ class Router:
             for row, (ticket, item) in enumerate(zip(tickets, prepared, strict=True))
         ]
         each = (time.perf_counter() - start) * 1000 / len(tickets)
-        return [_timed(prediction, each) for prediction in predictions]
+        return [_timed(prediction, each) for prediction in predictions], scores.department
 
     def probabilities(self, tickets: Sequence[Ticket]) -> tuple[tuple[str, ...], F32]:
         """Department codes (K) and their probabilities (N, K)."""

@@ -65,9 +65,17 @@ class StandIn:
         likely = np.exp(logits - logits.max(axis=1, keepdims=True))
         return self.codes, (likely / likely.sum(axis=1, keepdims=True)).astype(np.float32)
 
-    def predict(self, tickets: Sequence[Ticket], *, explain: str = "lexical") -> list[Prediction]:  # noqa: ARG002
+    def answers(
+        self,
+        tickets: Sequence[Ticket],
+        *,
+        explain: str = "lexical",  # noqa: ARG002
+    ) -> tuple[list[Prediction], np.ndarray]:
         _, table = self.probabilities(tickets)
-        return [self._prediction(ticket, row) for ticket, row in zip(tickets, table, strict=True)]
+        return [self._prediction(ticket, row) for ticket, row in zip(tickets, table, strict=True)], table
+
+    def predict(self, tickets: Sequence[Ticket], *, explain: str = "lexical") -> list[Prediction]:
+        return self.answers(tickets, explain=explain)[0]
 
     def _prediction(self, ticket: Ticket, likely: np.ndarray) -> Prediction:
         order = np.argsort(-likely, kind="stable")

@@ -303,8 +303,14 @@ def test_one_row_and_no_report(run: Run, tmp_path: Path) -> None:
 def test_a_bundle_whose_probabilities_are_not_its_answer_s_is_refused(
     run: Run, bundles: dict[str, StandIn], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundles["good"], "probabilities", bundles["bad"].probabilities)
-    monkeypatch.setattr(bundles["good"], "predict", StandIn(tmp_path).predict)
+    monkeypatch.setattr(
+        bundles["good"],
+        "answers",
+        lambda tickets, explain: (
+            StandIn(tmp_path).predict(tickets, explain=explain),
+            bundles["bad"].probabilities(tickets)[1],
+        ),
+    )
     assert "contradicts itself" in failed(run(cli.eval_command, "--data", data, "--out", tmp_path / "out"))
 
 
