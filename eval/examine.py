@@ -7,30 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from eval.answers import answer, latency
+from eval.baselines import baselines
 from eval.departments import routed
 from eval.evaluate import Measured, Settings, Subject, evaluate
 from eval.evaluation import Evaluation
 from eval.leak import Leak, find_copies, refuse_many
 from eval.letters import Letter, Letters
-from eval.metrics import measure
-from eval.metrics.bootstrap import by_group
 from eval.noise import label_noise
 from eval.robustness import robustness
-from eval.tickets import ScoredTicket, group_names
+from eval.tickets import ScoredTicket
 from model.fingerprints import FILE, KnownTexts, Labels
-from model.lexical import LexicalModel
-from model.ngrams import Document
-from model.text.prepared import prepare
 
 if TYPE_CHECKING:
     from model.router import Router
-
-
-_LEXICAL = "lexical.npz"
-"""Where a bundle keeps its lexical model, by the bundle contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +59,9 @@ def examine(
     lines = [letter.line for letter in letters.rows]
     measured = Measured(
         latency_ms=latency(router, rows),
-        baselines=_baselines(router, rows, tickets, settings, sizes),
+        baselines=baselines(
+            router.folder, router.taxonomy, router.codes, rows, tickets, counts=sizes, draws=settings.draws
+        ),
         robustness=robustness(router, rows, sample=perturbed, draws=settings.draws, on_rows=on_rows),
         leak=leak.as_json(lines, allowed=allow_leak) if leak else None,
         noise=_noise(tickets, router.codes, settings),
@@ -117,50 +109,6 @@ def _noise(
         return None
     rows = routed(labelled, codes, draws=settings.draws)
     return label_noise(rows, [ticket.group for ticket in labelled])
-
-
-def _baselines(
-    router: Router,
-    letters: Sequence[Letter],
-    tickets: Sequence[ScoredTicket],
-    settings: Settings,
-    sizes: dict[str, int] | None,
-) -> list[dict[str, Any]]:
-    """Methods that need no training of their own: the most frequent department, and the lexical model
-    alone.
-    """
-    labelled = [row for row, ticket in enumerate(tickets) if ticket.true_department is not None]
-    if not labelled:
-        return []
-    codes = router.codes
-    answers: dict[str, list[int]] = {}
-    if (router.folder / _LEXICAL).is_file():
-        answers["只用词面模型（线性）"] = _lexical(router, [letters[row] for row in labelled])
-    known = {code: count for code, count in (sizes or {}).items() if code in codes}
-    if known:
-        most = max(known, key=known.__getitem__)
-        answers = {"多数类（全部派给训练里最多的单位）": [codes.index(most)] * len(labelled)} | answers
-    truth = np.array([_place(codes, tickets[row].true_department) for row in labelled])
-    sampling = by_group(group_names([tickets[row] for row in labelled]), draws=settings.draws)
-    return [
-        {
-            "name": name,
-            "accuracy": measure.share(truth == np.array(made), sampling).as_json(),
-            "macro_f1": measure.macro_f1(truth, made, sampling, classes=len(codes) + 1).as_json(),
-        }
-        for name, made in answers.items()
-    ]
-
-
-def _lexical(router: Router, letters: Sequence[Letter]) -> list[int]:
-    documents: list[Document] = [prepare(letter.ticket).document for letter in letters]
-    model = LexicalModel.load(router.folder / _LEXICAL)
-    owners = [router.codes.index(router.taxonomy.resolve(code)) for code in model.codes]
-    return [owners[int(column)] for column in model.scores(documents).argmax(axis=1)]
-
-
-def _place(codes: Sequence[str], code: str | None) -> int:
-    return codes.index(code) if code in codes else len(codes)
 
 
 def _subject(router: Router, letters: Letters, command: str, *, leak_known: bool) -> Subject:

@@ -21,7 +21,10 @@ from model.ngrams import Document, Occurrences, occurrences
 
 @dataclass(frozen=True, slots=True)
 class LexicalSettings:
-    """``regularisation`` is liblinear's C; ``largest`` bounds the number of features kept."""
+    """``regularisation`` is liblinear's C; ``largest`` bounds the number of features kept.
+
+    ``longest`` bounds the runs of characters; a family whose weight is 0 is not read at all.
+    """
 
     regularisation: float = 1.0
     fewest_documents: int = 2
@@ -29,6 +32,7 @@ class LexicalSettings:
     characters_weight: float = 1.0
     words_weight: float = 0.7
     title_weight: float = 0.7
+    longest: int = 4
 
 
 def fit_lexical(
@@ -61,7 +65,7 @@ def fit_lexical(
         )
 
     say("lexical: reading features")
-    found = _all_occurrences(documents)
+    found = _wanted(_all_occurrences(documents), settings)
     vocabulary = _vocabulary(found, len(documents), settings)
     say(f"lexical: first fit, {len(vocabulary.keys):,} features")
     machine = _fit(vocabulary, found, target, weights, settings)
@@ -83,6 +87,17 @@ def _all_occurrences(documents: Sequence[Document], step: int = 512) -> Occurren
         family=np.concatenate([part.family for part in parts]),
         start=np.concatenate([part.start for part in parts]),
         end=np.concatenate([part.end for part in parts]),
+    )
+
+
+def _wanted(found: Occurrences, settings: LexicalSettings) -> Occurrences:
+    weights = np.array([settings.characters_weight, settings.words_weight, settings.title_weight])
+    too_long = (found.family == 0) & (found.end - found.start > settings.longest)
+    keep = (weights[found.family] > 0) & ~too_long
+    if keep.all():
+        return found
+    return Occurrences(
+        found.document[keep], found.key[keep], found.family[keep], found.start[keep], found.end[keep]
     )
 
 

@@ -28,6 +28,7 @@ from model.lexical import LexicalModel, LexicalModels
 from model.records import Problem
 from model.router import Router, code_version
 from model.taxonomy import Taxonomy
+from training.beside import add_baseline, add_reference
 from training.calibrate import fit_blend, fit_decision, fit_head_blend, fit_urgency
 from training.card import write_card
 from training.corpus import Corpus, held_back
@@ -86,6 +87,7 @@ def train(
         parts.lexical()
         parts.encoder()
         metrics = parts.calibrate()
+        add_baseline(folder, full, columns, say=say)
         _fingerprints(full, held, dev).save(folder / FINGERPRINTS)
         facts = _facts(request, columns, full, dev, metrics)
         write_card(folder / "README.md", name=request.out.name, taxonomy=taxonomy, facts=facts)
@@ -98,9 +100,8 @@ def train(
             taxonomy_version=taxonomy.version,
             facts=facts,
         )
-        Router.from_pretrained(
-            folder
-        )  # a bundle that cannot be loaded must not take the place of one that can
+        # A bundle that cannot be loaded must not take the place of one that can.
+        add_reference(Router.from_pretrained(folder), full, dev)
     shutil.rmtree(_work(request), ignore_errors=True)
     return metrics
 
