@@ -17,6 +17,8 @@ from model.errors import FenboError
 
 PREFIX = "FENBO_"
 
+_SECRETS = frozenset({"database_url", "metrics_token"})
+
 _REMEDIES = {
     "int_parsing": "a whole number",
     "bool_parsing": "true or false",
@@ -45,8 +47,40 @@ class Settings(BaseSettings):
     bundle: Path | None = Field(
         default=None, description="Folder of the bundle; none takes the starter bundle."
     )
+    registry: Path = Field(
+        default=Path("bundles"), description="Folder of bundles; the one promoted there answers."
+    )
+    registry_poll_seconds: float = Field(
+        default=0.5, gt=0, le=3600, description="How often to look for another promoted bundle."
+    )
+    shadow_queue: int = Field(
+        default=2000, ge=1, le=100_000, description="Letters that may wait for the shadow bundle, per worker."
+    )
     database_url: SecretStr | None = Field(
-        default=None, description="Where tickets are stored; none takes SQLite."
+        default=None, description="Where tickets are stored; none takes a file in data_dir."
+    )
+    data_dir: Path = Field(
+        default=Path("fenbo-data"),
+        description="Folder of the SQLite file, the secret key, the duplicate index.",
+    )
+    secret_key: SecretStr | None = Field(
+        default=None, description="Key of stored hashes, the same for all replicas; none takes data_dir's."
+    )
+    storage_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=600, description="A database that takes longer counts as unavailable."
+    )
+    duplicates: bool = Field(default=True, description="Look for tickets that are the same matter.")
+    duplicates_wait_ms: int = Field(
+        default=300, ge=0, le=60_000, description="Wait for a ticket's duplicates at most; later ones follow."
+    )
+    retention_text_days: int = Field(
+        default=730, ge=1, le=36_500, description="Keep masked text for so long (`fenbo purge`)."
+    )
+    retention_record_days: int = Field(
+        default=1095, ge=1095, le=36_500, description="Keep predictions, outcomes, reviews for so long."
+    )
+    retention_audit_days: int = Field(
+        default=1095, ge=183, le=36_500, description="Keep the audit log for so long."
     )
 
     queue_requests: int = Field(
@@ -64,6 +98,16 @@ class Settings(BaseSettings):
     )
     timeout_ms: int = Field(
         default=10_000, ge=10, le=600_000, description="Answer within, unless the caller says."
+    )
+
+    rate_per_second: float = Field(
+        default=100.0, gt=0, le=1_000_000, description="Requests of one key, per worker."
+    )
+    rate_burst_seconds: float = Field(
+        default=2.0, gt=0, le=3600, description="So many seconds' worth may come at once."
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None, description="What a scraper of /metrics sends as Bearer; a key works too."
     )
 
     max_body_bytes: int = Field(
@@ -142,6 +186,6 @@ def _told(problem: Any) -> str:
     what = _REMEDIES.get(problem["type"]) or problem["msg"][0].lower() + problem["msg"][1:]
     if name not in Settings.model_fields:
         return f"setting {name!r} is not known; allowed: {', '.join(Settings.model_fields)}"
-    if name == "database_url":
+    if name in _SECRETS:
         return f"{_variable(name)} is not valid: {what}"
     return f"{_variable(name)} is {problem['input']!r}; allowed: {what}"
