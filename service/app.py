@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import Final
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from starlette.middleware import Middleware
 
 from model.errors import FenboError
 from service import contract, validation
+from service.follower import Follower
 from service.logs import configure_logging
 from service.metrics import Metrics
 from service.middleware.error_fence import ErrorFence
@@ -19,9 +21,12 @@ from service.middleware.request_ids import RequestIds
 from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
 from service.predictor import Predictor
-from service.routes import health, metrics, page, predict, taxonomy
+from service.routes import bundles, health, metrics, page, predict, taxonomy
 from service.runtime import Runtime
+from service.security import guard
+from service.security.gate import Gate, KnownKey
 from service.settings import Settings
+from service.shadow import Shadow
 from service.version import VERSION
 
 # uvicorn's STARTUP_FAILURE.
@@ -41,15 +46,22 @@ def create_app(
     """
     counts = Metrics()
     runtime = Runtime(settings, counts, predictor=router, when_failed=when_failed)
+    shadow = Shadow(counts, limit=settings.shadow_queue, is_busy=runtime.is_busy)
+    follower = Follower(settings, runtime, shadow, counts)
+    gate = Gate(settings, _no_keys)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Written now, the first invalid request need not wait for it.
         app.openapi()
         runtime.start()
+        shadow.start()
+        follower.start()
         try:
             yield
         finally:
+            await follower.stop()
+            await shadow.stop()
             await runtime.stop()
 
     app = FastAPI(
@@ -72,11 +84,19 @@ def create_app(
     app.state.settings = settings
     app.state.metrics = counts
     app.state.runtime = runtime
-    for each in (predict, taxonomy, health, metrics, page):
-        app.include_router(each.router)
+    app.state.shadow = shadow
+    app.state.follower = follower
+    for each in (predict, taxonomy, bundles, health, metrics, page):
+        # Not include_router: that matches a request against every route several times over.
+        app.router.routes.extend(copy(route) for route in each.router.routes)
+    guard.install(app, gate)
     contract.install(app)
     validation.install(app)
     return app
+
+
+async def _no_keys(_: str) -> KnownKey | None:
+    return None
 
 
 def app_from_environment() -> FastAPI:

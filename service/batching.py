@@ -195,6 +195,10 @@ class Batcher(Generic[Item, Result]):
             self._enough.set()
         return future
 
+    def is_busy(self) -> bool:
+        """Whether any item waits or is being worked on."""
+        return bool(self._waiting or self._running)
+
     def estimated_wait(self) -> float:
         """Seconds until an item queued now would be worked on; 0 while no batch has been timed."""
         waiting = self._pace.seconds(self._waiting_cost)

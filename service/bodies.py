@@ -39,6 +39,9 @@ class JsonRequest(Request):
     async def body(self) -> bytes:
         """The body. Raises `Problem` when it is of another type, too large or too slow."""
         if not hasattr(self, "_body"):
+            if _is_empty(self):
+                self._body = b""
+                return self._body
             _check_type(self)
             settings: Settings = self.app.state.settings
             try:
@@ -68,6 +71,10 @@ class JsonRequest(Request):
                 raise _too_large(limit)
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _is_empty(request: Request) -> bool:
+    return request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
 
 
 def _check_type(request: Request) -> None:

@@ -10,7 +10,15 @@ from fastapi.openapi.utils import get_openapi
 
 from service.descriptions import FIELDS
 from service.examples import ANSWER
-from service.problems import KINDS, MEDIA_TYPE, ProblemKind
+from service.problems import (
+    FORBIDDEN,
+    KINDS,
+    MEDIA_TYPE,
+    RATE_LIMITED,
+    UNAUTHENTICATED,
+    ProblemKind,
+)
+from service.security.roles import PERMISSIONS, Role
 
 DESCRIPTION: Final = """\
 市民来信，毫秒之间给出：归哪个单位办、有多急、属于哪一类、凭什么这样判断、要不要人看一眼。
@@ -25,6 +33,7 @@ DESCRIPTION: Final = """\
 
 TAGS: Final = [
     {"name": "分派", "description": "一件诉求该归谁办"},
+    {"name": "模型包", "description": "哪一个在答复，启用、退回、旁路试用"},
     {"name": "目录", "description": "单位、紧急程度与类型"},
     {"name": "运行", "description": "健康检查与监控"},
 ]
@@ -110,8 +119,36 @@ def _written(app: FastAPI) -> dict[str, Any]:
     predicted = contract["paths"]["/v1/predict"]["post"]["responses"]["200"]
     predicted["content"]["application/json"]["example"] = ANSWER
     schemas["Problem"] = _PROBLEM_SCHEMA
+    _tell_who_may(contract)
     contract["x-problems"] = [_example(kind) for kind in KINDS]
     return contract
+
+
+def _tell_who_may(contract: dict[str, Any]) -> None:
+    """Add to every operation behind the gate that it needs a key, of which roles, and what is answered without."""
+    contract["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "`fenbo keys create` 建立的密钥"}
+    }
+    for verbs in contract["paths"].values():
+        for operation in verbs.values():
+            allowed = PERMISSIONS.get(operation["operationId"])
+            if allowed is None:
+                continue
+            operation["security"] = [{"key": []}]
+            operation["x-roles"] = [role.value for role in Role if role in allowed]
+            responses = operation["responses"]
+            for status, response in problems(UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED).items():
+                documented = responses.setdefault(str(status), response)
+                if documented is not response:
+                    _add_example(documented, RATE_LIMITED)
+
+
+def _add_example(documented: dict[str, Any], kind: ProblemKind) -> None:
+    documented["description"] += f"；{kind.title}"
+    documented["content"][MEDIA_TYPE]["examples"][kind.name] = {
+        "summary": kind.title,
+        "value": _example(kind),
+    }
 
 
 def _example(kind: ProblemKind) -> dict[str, Any]:
@@ -153,6 +190,11 @@ def _resolved(contract: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping
 
 
 _DETAILS: Final = {
+    "unauthenticated": "请带上请求头 Authorization: Bearer <密钥>；密钥由管理员用 fenbo keys create 建立",
+    "forbidden": "密钥 3f9a0c1b2d4e 的角色是 caller；这个接口需要：admin",
+    "bundle-not-found": "bundle: 'city-3' is not in bundles; there are: city-1, city-2",
+    "bundle-refused": "bundle: bundles/city-2 lacks lexical.npz; copy the bundle again",
+    "rate-limited": "这个密钥每秒最多 100 次；请按 Retry-After 稍后再试",
     "not-found": "请核对地址；全部接口见 /docs",
     "method-not-allowed": "这个地址支持的方法见答复头 Allow",
     "malformed-json": "第 1 行第 18 列处不是合法的 JSON；请按 RFC 8259 用 UTF-8 编码",

@@ -114,6 +114,24 @@ class Metrics:
             "fenbo_urgencies", "Predictions by urgency.", ("urgency",), registry=self._registry
         )
         self._kinds = Counter("fenbo_kinds", "Predictions by kind.", ("kind",), registry=self._registry)
+        self._bundle_swaps = Counter(
+            "fenbo_bundle_swaps",
+            "Changes of the bundle that answers: swapped, refused, unreadable registry.",
+            ("result",),
+            registry=self._registry,
+        )
+        self._shadow_letters = Counter(
+            "fenbo_shadow_letters",
+            "Answered letters for the shadow bundle: compared, dropped, failed.",
+            ("result",),
+            registry=self._registry,
+        )
+        self._shadow_changes = Counter(
+            "fenbo_shadow_changes",
+            "Letters of which the shadow bundle says otherwise, by what differs.",
+            ("what",),
+            registry=self._registry,
+        )
         self._ready = Gauge(
             "fenbo_ready_workers",
             "Workers that are ready.",
@@ -136,6 +154,24 @@ class Metrics:
         self._departments.labels(prediction.department.code).inc()
         self._urgencies.labels(prediction.urgency.code).inc()
         self._kinds.labels(prediction.kind.code).inc()
+
+    def bundle_swapped(self, result: str) -> None:
+        """Another bundle was to answer: swapped, refused, or the registry was unreadable."""
+        self._bundle_swaps.labels(result).inc()
+
+    def shadow_compared(self, changes: Sequence[str]) -> None:
+        """The shadow bundle read a letter; ``changes`` names in what it differs from the answer."""
+        self._shadow_letters.labels("compared").inc()
+        for what in changes:
+            self._shadow_changes.labels(what).inc()
+
+    def shadow_dropped(self) -> None:
+        """A letter was left unread by the shadow bundle, for there were too many."""
+        self._shadow_letters.labels("dropped").inc()
+
+    def shadow_failed(self) -> None:
+        """The shadow bundle failed on a letter."""
+        self._shadow_letters.labels("failed").inc()
 
     def ready(self, is_ready: bool) -> None:
         """Whether this worker answers predictions."""

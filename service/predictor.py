@@ -29,7 +29,7 @@ class Predictor(Protocol):
 
 
 def load_predictor(settings: Settings) -> Predictor:
-    """The bundle that the settings name, or the starter bundle. Takes seconds; raises `FenboError`."""
+    """The bundle that the settings name, or the starter bundle. Takes a second or two; raises `FenboError`."""
     from model.router import Router
 
     if settings.bundle is None:

@@ -35,12 +35,17 @@ class ProblemKind:
 
 
 MALFORMED_JSON = ProblemKind("malformed-json", 400, "请求体不是合法的 JSON")
+UNAUTHENTICATED = ProblemKind("unauthenticated", 401, "没有带上有效的密钥")
+FORBIDDEN = ProblemKind("forbidden", 403, "这个密钥不能做这件事")
 BODY_TIMEOUT = ProblemKind("body-timeout", 408, "请求体没有在限定时间内到齐")
 NOT_FOUND = ProblemKind("not-found", 404, "没有这个地址")
+BUNDLE_NOT_FOUND = ProblemKind("bundle-not-found", 404, "没有这个模型包")
 METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", 405, "这个地址不支持这种请求方法")
+BUNDLE_REFUSED = ProblemKind("bundle-refused", 409, "模型包没有更换，原来的照常答复")
 TOO_LARGE = ProblemKind("too-large", 413, "请求体太大")
 UNSUPPORTED_MEDIA_TYPE = ProblemKind("unsupported-media-type", 415, "请求体的类型不受支持")
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "请求里有不合要求的内容")
+RATE_LIMITED = ProblemKind("rate-limited", 429, "这个密钥请求得太快")
 QUEUE_FULL = ProblemKind("queue-full", 429, "排队已满，请稍后再试")
 INTERNAL = ProblemKind("internal", 500, "服务内部出错")
 NOT_READY = ProblemKind("not-ready", 503, "服务尚未就绪")
@@ -51,13 +56,18 @@ CLIENT_GONE = ProblemKind("client-gone", 499, "调用方已断开")
 
 KINDS: Final = (
     MALFORMED_JSON,
+    UNAUTHENTICATED,
+    FORBIDDEN,
     NOT_FOUND,
+    BUNDLE_NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
+    BUNDLE_REFUSED,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     INVALID_REQUEST,
     QUEUE_FULL,
+    RATE_LIMITED,
     DEADLINE_EXCEEDED,
     INTERNAL,
     NOT_READY,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final, Literal
 
 import structlog
@@ -18,6 +19,7 @@ from service.logs import described
 from service.metrics import Metrics
 from service.predictor import Explain, Predictor, load_predictor
 from service.settings import Settings
+from service.shelf import Placed, Shelf
 
 State = Literal["loading", "ready", "failed", "stopping"]
 
@@ -49,6 +51,10 @@ class NotReady(FenboError):
     """No model answers here now."""
 
 
+class BundleRefused(FenboError):
+    """A bundle that was to answer, or to be tried, and cannot; the text says why."""
+
+
 class Runtime:
     """Owns the model and its queue. All but ``state`` and ``failure`` is used on the event loop alone."""
 
@@ -62,6 +68,7 @@ class Runtime:
     ) -> None:
         self.state: State = "loading"
         self.failure: FenboError | None = None
+        self.answering = None if predictor is None else Placed(predictor.versions.bundle, Path())
         self._settings = settings
         self._metrics = metrics
         self._predictor = predictor
@@ -96,6 +103,31 @@ class Runtime:
         for lane in self._lanes.values():
             lane.start()
         self._loading = asyncio.create_task(self._load(), name="load")
+
+    def is_busy(self) -> bool:
+        """Whether any letter waits or is being worked on."""
+        return any(lane.is_busy() for lane in self._lanes.values())
+
+    async def load(self, folder: Path) -> Predictor:
+        """A bundle, loaded and warmed up beside the one that answers. Raises `BundleRefused`."""
+        try:
+            predictor = await asyncio.to_thread(
+                load_predictor, self._settings.model_copy(update={"bundle": folder})
+            )
+            await asyncio.to_thread(self._warm_up, predictor)
+        except FenboError as error:
+            raise BundleRefused(str(error)) from error
+        except Exception as error:
+            _log.error("a bundle fails on a letter that it must know", raised=described(error))
+            raise BundleRefused("试跑时出错，原因已记入日志；请重新训练或重新复制这个模型包") from error
+        return predictor
+
+    def answer_with(self, placed: Placed, predictor: Predictor) -> None:
+        """Answer with another bundle from the next batch on; a batch that is under way ends with the old one."""
+        self._predictor = predictor
+        self.answering = placed
+        self._doubtful = False
+        _log.info("bundle swapped", bundle=placed.name)
 
     async def stop(self) -> None:
         """Finish what was accepted, within the settings' ``shutdown_seconds``."""
@@ -152,9 +184,11 @@ class Runtime:
         return Batcher(partial(self._work, explain), limits=limits, observer=self._metrics.lane(explain))
 
     def _work(self, explain: Explain, tickets: Sequence[Ticket]) -> Sequence[Prediction]:
-        assert self._predictor is not None, "nothing is queued before a model is there"
+        # Read once: a swap between two letters of a batch must not show.
+        predictor = self._predictor
+        assert predictor is not None, "nothing is queued before a model is there"
         try:
-            return self._predictor.predict(tickets, explain=explain)
+            return predictor.predict(tickets, explain=explain)
         except Exception:
             self._doubtful = True
             raise
@@ -163,7 +197,11 @@ class Runtime:
         started = asyncio.get_running_loop().time()
         try:
             if self._predictor is None:
-                self._predictor = await asyncio.to_thread(load_predictor, self._settings)
+                wanted = await asyncio.to_thread(Shelf(self._settings).wanted)
+                self._predictor = await asyncio.to_thread(
+                    load_predictor, self._settings.model_copy(update={"bundle": wanted.folder})
+                )
+                self.answering = wanted
             await asyncio.to_thread(self._warm_up, self._predictor)
         except Exception as error:
             self._fail(error)

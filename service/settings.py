@@ -17,7 +17,7 @@ from model.errors import FenboError
 
 PREFIX = "FENBO_"
 
-_SECRETS = frozenset({"database_url", "metrics_token"})
+_SECRETS = frozenset({"database_url", "metrics_token", "secret_key"})
 
 _REMEDIES = {
     "int_parsing": "a whole number",

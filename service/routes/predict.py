@@ -32,7 +32,7 @@ from service.problems import (
     not_ready,
     retry_after_header,
 )
-from service.routes.parts import TheMetrics, TheRuntime
+from service.routes.parts import TheMetrics, TheRuntime, TheShadow
 from service.runtime import NotReady, Runtime
 from service.schemas.ticket import PostedTicket
 
@@ -97,6 +97,7 @@ async def predict(
     query: Annotated[PredictQuery, Query()],
     runtime: TheRuntime,
     metrics: TheMetrics,
+    shadow: TheShadow,
     timeout_ms: TimeoutHeader = None,
 ) -> Response:
     """给出一件诉求的承办单位、紧急程度、类型和处理方式，连同理由与证据。不存储任何内容。"""
@@ -104,6 +105,7 @@ async def predict(
         request.receive, runtime, metrics, posted=posted, explain=query.explain, timeout_ms=timeout_ms
     )
     metrics.predicted(prediction)
+    shadow.consider(posted.ticket(), prediction)
     return Response(_ANSWER.dump_json(prediction), media_type="application/json")
 
 

@@ -8,17 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.settings import Settings
 from tests.service.fixture_router import FixtureRouter
 
-PATIENT = Settings(queue_wait_ms=60_000)
+PATIENT = Settings(queue_wait_ms=60_000, dev=True, registry=Path("no-bundles-here"))
 """Refuses nobody for being late: the machine that runs the tests may be slow."""
 
 
@@ -30,6 +32,7 @@ class Running:
     router: FixtureRouter
     server: uvicorn.Server
     thread: threading.Thread
+    app: FastAPI
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,10 +43,15 @@ class Running:
         self.server.should_exit = True
 
 
+def opened(settings: Settings | None) -> Settings:
+    """The settings with the gate open, for tests of what is behind it."""
+    return PATIENT if settings is None else settings.model_copy(update={"dev": True})
+
+
 @contextmanager
-def in_process(router: FixtureRouter, settings: Settings | None = None) -> Iterator[TestClient]:
+def in_process(router: FixtureRouter | None, settings: Settings | None = None) -> Iterator[TestClient]:
     """A client of the service, ready, without a socket."""
-    app = create_app(settings or PATIENT, router)
+    app = create_app(opened(settings), router)
     with TestClient(app, raise_server_exceptions=False) as client:
         wait_until(lambda: client.get("/health/ready").status_code == 200)
         yield client
@@ -52,14 +60,13 @@ def in_process(router: FixtureRouter, settings: Settings | None = None) -> Itera
 @contextmanager
 def behind_socket(router: FixtureRouter, settings: Settings | None = None) -> Iterator[Running]:
     """The service on a free port, ready; stopped in order at the end."""
-    config = uvicorn.Config(
-        create_app(settings or PATIENT, router), log_config=None, access_log=False, ws="none"
-    )
+    app = create_app(opened(settings), router)
+    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    running = Running(f"http://127.0.0.1:{listener.getsockname()[1]}", router, server, thread)
+    running = Running(f"http://127.0.0.1:{listener.getsockname()[1]}", router, server, thread, app)
     try:
         wait_until(lambda: server.started and running.client.get("/health/ready").status_code == 200)
         yield running

@@ -47,7 +47,7 @@ _EMERGENCIES: Final = ("煤气味", "头晕")
 class FixtureRouter:
     """Answers each letter after ``seconds`` (0 by default) and remembers the batches it was given."""
 
-    def __init__(self, *, seconds: float = 0.0) -> None:
+    def __init__(self, *, seconds: float = 0.0, name: str = "fixture", department: str | None = None) -> None:
         self.seconds = seconds
         self.broken = False
         self.gate = threading.Event()
@@ -56,8 +56,9 @@ class FixtureRouter:
         self.explained: list[Explain] = []
         self.taxonomy = Taxonomy.shipped()
         self.versions = Versions(
-            bundle="fixture", taxonomy=self.taxonomy.name, taxonomy_version=self.taxonomy.version, code="0"
+            bundle=name, taxonomy=self.taxonomy.name, taxonomy_version=self.taxonomy.version, code="0"
         )
+        self._department = department
         self._calendar = WorkCalendar.shipped()
 
     def predict(self, tickets: Sequence[Ticket], *, explain: Explain = "lexical") -> list[Prediction]:
@@ -73,6 +74,7 @@ class FixtureRouter:
     def _predicted(self, ticket: Ticket, explain: Explain) -> Prediction:
         masked = Masked(title=mask(ticket.title).text, content=mask(ticket.content).text)
         code, spans = _evidence(masked)
+        code = self._department or code
         names = {department.code: department.name for department in self.taxonomy.departments}
         others = [each for each in ("STJ", "RSJ", "CGJ", "QZF", "ZJJ", "GAJ") if each != code][:4]
         sure = 0.9 if spans else 0.3

@@ -16,6 +16,7 @@ from model.prediction import Prediction
 from model.text.mask import mask
 from service.descriptions import FIELDS
 from service.examples import ANSWER, EXAMPLES
+from service.security.roles import OPEN, PERMISSIONS, Role
 from tests.service.conftest import behind_socket
 from tests.service.fixture_router import FixtureRouter
 
@@ -27,15 +28,22 @@ def contract(client: TestClient) -> dict[str, Any]:
     return found
 
 
-def test_contract_names_every_route(contract: dict[str, Any]) -> None:
-    assert set(contract["paths"]) == {
-        "/v1/predict",
-        "/v1/taxonomy",
-        "/health/live",
-        "/health/ready",
-        "/metrics",
-    }
+def test_contract_tells_of_every_operation_what_it_does_and_who_may(contract: dict[str, Any]) -> None:
     assert contract["openapi"].startswith("3.1")
+    tags = {tag["name"] for tag in contract["tags"]}
+    told = set()
+    for path, verbs in contract["paths"].items():
+        for verb, operation in verbs.items():
+            name = operation["operationId"]
+            told.add(name)
+            assert set(operation["tags"]) <= tags, name
+            assert operation["summary"], name
+            assert operation["description"], name
+            assert not operation["summary"].isascii(), f"{verb} {path} is described in Chinese"
+            if name not in OPEN:
+                assert operation["x-roles"] == [role for role in Role if role in PERMISSIONS[name]]
+                assert {"401", "403", "429"} <= set(operation["responses"]), name
+    assert told == set(PERMISSIONS) | {"live", "ready"}
 
 
 def test_example_of_an_answer_is_one(contract: dict[str, Any]) -> None:
@@ -66,7 +74,9 @@ def test_every_field_of_an_answer_is_described(contract: dict[str, Any]) -> None
 
 def test_every_error_is_documented_as_a_problem(contract: dict[str, Any]) -> None:
     responses = contract["paths"]["/v1/predict"]["post"]["responses"]
-    assert {int(status) for status in responses} == {200, 400, 408, 413, 415, 422, 429, 500, 503, 504}
+    assert {int(status) for status in responses} == {
+        200, 400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504,
+    }  # fmt: skip
     for status, response in responses.items():
         if status != "200":
             assert list(response["content"]) == ["application/problem+json"]

@@ -35,7 +35,7 @@ def test_loading_service_is_live_but_not_ready(monkeypatch: pytest.MonkeyPatch) 
         return FixtureRouter()
 
     monkeypatch.setattr("service.runtime.load_predictor", load)
-    with TestClient(create_app(Settings())) as client:
+    with TestClient(create_app(Settings(dev=True))) as client:
         assert client.get("/health/live").status_code == 200
         for response in (
             client.get("/health/ready"),
@@ -73,7 +73,7 @@ def test_model_that_cannot_be_loaded_is_told_and_never_ready(
         raise error
 
     monkeypatch.setattr("service.runtime.load_predictor", load)
-    app = create_app(Settings(bundle=Path("runs/x")), when_failed=failures.append)
+    app = create_app(Settings(bundle=Path("runs/x"), dev=True), when_failed=failures.append)
     with TestClient(app) as client:
         wait_until(lambda: bool(failures))
         assert told in str(failures[0])
@@ -86,7 +86,7 @@ def test_model_that_fails_on_the_first_letter_is_never_ready() -> None:
     router = FixtureRouter()
     router.broken = True
     failures: list[FenboError] = []
-    with TestClient(create_app(Settings(), router, when_failed=failures.append)) as client:
+    with TestClient(create_app(Settings(dev=True), router, when_failed=failures.append)) as client:
         wait_until(lambda: bool(failures))
         assert client.get("/health/ready").status_code == 503
 

@@ -47,7 +47,7 @@ def fenbo_serve(folder: Path, *arguments: str, **variables: str) -> Iterator[Ser
     log = folder / "log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), "serve", "--port", "0", *arguments],
+            [sys.executable, str(SCRIPT), "serve", "--dev", "--port", "0", *arguments],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | variables,
             stdout=subprocess.PIPE,
@@ -76,7 +76,7 @@ def fenbo_serve(folder: Path, *arguments: str, **variables: str) -> Iterator[Ser
 
 @pytest.mark.slow
 def test_what_is_printed_works_as_it_stands(tmp_path: Path) -> None:
-    with fenbo_serve(tmp_path, "--dev") as served:
+    with fenbo_serve(tmp_path) as served:
         assert httpx.get(f"{served.address}/docs").status_code == 200
         command = next(line.strip() for line in served.printed.splitlines() if "curl" in line)
         if shutil.which("curl"):

@@ -1,0 +1,49 @@
+"""The roles and, in one table, what each may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What the holder of a key is to the service."""
+
+    CALLER = "caller"
+    """The ticket system: asks, stores, reports outcomes."""
+    REVIEWER = "reviewer"
+    """A person at the audit desk."""
+    DATA_SCIENTIST = "data_scientist"
+    """Tries bundles, reads what came of predictions."""
+    ADMIN = "admin"
+    """May do everything: keys, promotions, webhooks."""
+
+
+Allowed = frozenset[Role]
+
+_ALL: Final[Allowed] = frozenset(Role)
+_CALLER: Final[Allowed] = frozenset({Role.CALLER, Role.ADMIN})
+_DESK: Final[Allowed] = frozenset({Role.REVIEWER, Role.ADMIN})
+_CALLER_OR_DESK: Final[Allowed] = _CALLER | _DESK
+_SCIENCE: Final[Allowed] = frozenset({Role.DATA_SCIENTIST, Role.ADMIN})
+_READING: Final[Allowed] = _DESK | _SCIENCE
+_ADMIN: Final[Allowed] = frozenset({Role.ADMIN})
+
+OPEN: Final = frozenset({"live", "ready", "home", "contract", "page", "part"})
+"""Operations that need no key: health; the page's own files and the contract, which hold no data."""
+
+PERMISSIONS: Final[Mapping[str, Allowed]] = {
+    # asking
+    "predict": _ALL,
+    "get_taxonomy": _ALL,
+    # bundles
+    "list_bundles": _READING,
+    "shadow_bundle": _SCIENCE,
+    "end_shadow": _SCIENCE,
+    "promote_bundle": _ADMIN,
+    "roll_back_bundle": _ADMIN,
+    # running
+    "metrics": _SCIENCE,
+}
+"""Operation → who may call it. An operation that is neither here nor in `OPEN` keeps the service from starting."""
