@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Scores:
     """What the models say of N letters: probabilities of ``department`` (N, K), ``urgency`` (N, 4), ``kind`` (N, 6)
     and of being no request at all, ``out_of_scope`` (N,); ``familiar`` (N,) is the share of known character pairs.
     ``lexical`` are the lexical model's raw scores and ``found`` the letters' features, for evidence and the search
-    for a second request.
+    for a second request; ``vectors`` (N, width) are those of :meth:`Router.embed`.
     """
 
     department: F32
@@ -60,6 +61,7 @@ class Scores:
     familiar: F32
     lexical: F32
     found: Occurrences
+    vectors: F32
 
 
 class Router:
@@ -149,8 +151,32 @@ class Router:
         self, tickets: Sequence[Ticket], *, explain: Explain = "lexical"
     ) -> tuple[list[Prediction], F32]:
         """As :meth:`predict`, and the probabilities (N, K) of all :attr:`codes` that it was made from."""
-        if not tickets:
-            return [], np.zeros((0, len(self._columns)), dtype=np.float32)
+        predictions, scores = self._read(tickets, explain)
+        return predictions, scores.department
+
+    def predict_with_vectors(
+        self, tickets: Sequence[Ticket], *, explain: Explain = "lexical"
+    ) -> tuple[list[Prediction], F32]:
+        """As :meth:`predict`, and the tickets' vectors (N, width) as :meth:`embed` gives them, from the same pass."""
+        predictions, scores = self._read(tickets, explain)
+        return predictions, scores.vectors
+
+    @property
+    def vector_space(self) -> str:
+        """Names what makes the vectors: those of routers with the same name may be compared."""
+        files = self.manifest.files
+        parts = [files.get(name, "") for name in ("encoder.onnx", "encoder/tokenizer.json", "heads.npz")]
+        return hashlib.sha256("".join(parts).encode("ascii")).hexdigest()[:16]
+
+    def with_taxonomy(self, taxonomy: Taxonomy) -> Router:
+        """The same models, predicting in another version of the taxonomy, as it stands today.
+
+        Raises:
+            UnknownDepartment: a department that the models know leads nowhere in it.
+        """
+        return Router(self.folder, self.manifest, taxonomy, self.lexical, self.encoder, self.calibration)
+
+    def _read(self, tickets: Sequence[Ticket], explain: Explain) -> tuple[list[Prediction], Scores]:
         start = time.perf_counter()
         prepared = [prepare(ticket) for ticket in tickets]
         documents = [item.document for item in prepared]
@@ -161,8 +187,8 @@ class Router:
             self._prediction(ticket, item, scores, row, seconds[row], explain)
             for row, (ticket, item) in enumerate(zip(tickets, prepared, strict=True))
         ]
-        each = (time.perf_counter() - start) * 1000 / len(tickets)
-        return [_timed(prediction, each) for prediction in predictions], scores.department
+        each = (time.perf_counter() - start) * 1000 / max(1, len(tickets))
+        return [_timed(prediction, each) for prediction in predictions], scores
 
     def probabilities(self, tickets: Sequence[Ticket]) -> tuple[tuple[str, ...], F32]:
         """Department codes (K) and their probabilities (N, K)."""
@@ -178,7 +204,8 @@ class Router:
         calibration = self.calibration
         found = occurrences(documents)
         lexical = self.lexical.department.scores_of(found, len(documents))
-        heads = self._encoder_heads(documents)
+        pooled = self.encoder.pooled([document.text for document in documents])
+        heads = {name: head(pooled) for name, head in self._heads.items() if name != "embedding"}
         department = calibration.blend.probabilities(lexical, heads.get("department"))
         return Scores(
             department=self._live(department),
@@ -192,11 +219,8 @@ class Router:
             familiar=familiarity(self.lexical.department.vocabulary, found, len(documents)),
             lexical=lexical,
             found=found,
+            vectors=self.encoder.embedding(pooled),
         )
-
-    def _encoder_heads(self, documents: Sequence[Document]) -> dict[str, F32]:
-        pooled = self.encoder.pooled([document.text for document in documents])
-        return {name: head(pooled) for name, head in self._heads.items() if name != "embedding"}
 
     def _live(self, probabilities: F32) -> F32:
         """Probabilities of retired departments go to their successors."""
