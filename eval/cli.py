@@ -81,6 +81,12 @@ _leak_option = click.option(
     type=click.IntRange(min=0),
     help="换写法各试多少条（客套话、错别字、繁体……）；0 不试。Letters rewritten to test robustness.",
 )
+@click.option(
+    "--pairs",
+    type=_bundle_path,
+    default=None,
+    help="另有一份标注的诉求对（text_a、text_b、label 0–2）：测重复件。Labelled pairs.",
+)
 @click.option("--no-history", is_flag=True, help="不记入历次评测。Do not keep it.")
 @click.option("--no-report", is_flag=True, help="只写 metrics.json，不画报告。Write no report.html.")
 def eval_command(
@@ -93,6 +99,7 @@ def eval_command(
     allow_leak: bool,
     history_file: Path,
     perturbed: int,
+    pairs: Path | None,
     no_history: bool,
     no_report: bool,
 ) -> None:
@@ -115,7 +122,8 @@ def eval_command(
             settings=Settings(target=target),
             allow_leak=allow_leak,
             perturbed=perturbed,
-            command=_command(bundle, data, out, columns),
+            pairs=pairs,
+            command=_command(bundle, data, out, columns, pairs),
             on_rows=bar.update,
             on_notice=bar.write,
         )
@@ -309,16 +317,17 @@ def _two_names(a: str, b: str) -> tuple[str, str]:
     return (a, b) if a != b else (f"{a}（A）", f"{b}（B）")
 
 
-def _command(bundle: Path | None, data: Path, out: Path, columns: str | None) -> str:
+def _command(bundle: Path | None, data: Path, out: Path, columns: str | None, pairs: Path | None) -> str:
     words = ["fenbo", "eval", "--data", str(data), "--out", str(out)]
     words += ["--bundle", str(bundle)] if bundle else []
     words += ["--columns", columns] if columns else []
+    words += ["--pairs", str(pairs)] if pairs else []
     return shlex.join(words)
 
 
 def _summary(metrics: Mapping[str, Any]) -> list[str]:
     """The numbers that a reader looks for first."""
-    from eval.report.wording import percent, with_interval
+    from eval.report.wording import percent, plain, with_interval
 
     overall = metrics["overall"]
     lines = list(metrics["about"]["notes"])
@@ -338,6 +347,12 @@ def _summary(metrics: Mapping[str, Any]) -> list[str]:
         )
     if overall["kind"]:
         lines.append(f"诉求类型准确率 {percent(overall['kind']['accuracy']['value'])}")
+    if overall["duplicates"]:
+        told = overall["duplicates"]
+        lines.append(
+            f"重复件：平均精确率 {plain(told['average_precision']['value'])}，F1 {plain(told['f1']['value'])}，"
+            f"错并 {percent(told['over_merged']['value'])}，{told['n']} 对"
+        )
     if overall["latency"]:
         lines.append(f"单条耗时中位 {overall['latency']['median_ms']:.1f} 毫秒")
     return lines

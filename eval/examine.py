@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.answers import answer, latency
@@ -39,6 +40,7 @@ def examine(
     allow_leak: bool = False,
     perturbed: int = 0,
     command: str = "",
+    pairs: Path | None = None,
     on_rows: Callable[[int], object],
     on_notice: Callable[[str], object],
 ) -> Examined:
@@ -46,7 +48,8 @@ def examine(
 
     Copies of training letters are left out, or counted where ``allow_leak``. Raises LeakError where they are
     above 1 % and not allowed, NothingToMeasure where there is nothing to measure by. ``perturbed`` letters
-    are also written in other ways, to see whether the answer stays. ``on_rows`` is told how many answers
+    are also written in other ways, to see whether the answer stays. ``pairs`` is a file of labelled pairs; without
+    one, duplicates are measured where letters have a cluster. ``on_rows`` is told how many answers
     were given.
     """
     leak = leak_of(router, letters)
@@ -63,6 +66,7 @@ def examine(
             router.folder, router.taxonomy, router.codes, rows, tickets, counts=sizes, draws=settings.draws
         ),
         robustness=robustness(router, rows, sample=perturbed, draws=settings.draws, on_rows=on_rows),
+        duplicates=_duplicates(router, rows, pairs, settings),
         leak=leak.as_json(lines, allowed=allow_leak) if leak else None,
         noise=_noise(tickets, router.codes, settings),
     )
@@ -109,6 +113,19 @@ def _noise(
         return None
     rows = routed(labelled, codes, draws=settings.draws)
     return label_noise(rows, [ticket.group for ticket in labelled])
+
+
+def _duplicates(
+    router: Router, letters: Sequence[Letter], pairs: Path | None, settings: Settings
+) -> dict[str, Any] | None:
+    if pairs is None and not any(letter.cluster for letter in letters):
+        return None
+    # Duplicates need what most evaluations do not: places, the index, the pair score.
+    from eval.duplicates import clusters_part, pairs_part, read_pairs
+
+    if pairs is None:
+        return clusters_part(router, letters, draws=settings.draws)
+    return pairs_part(router.folder, read_pairs(pairs), source=pairs.name, draws=settings.draws)
 
 
 def _subject(router: Router, letters: Letters, command: str, *, leak_known: bool) -> Subject:

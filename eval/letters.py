@@ -31,6 +31,8 @@ class Letter:
     urgency: UrgencyCode | None
     kind: KindCode | None
     group: str
+    cluster: str
+    """Name of the matter as labelled; empty where the file has none."""
     slices: Mapping[str, str]
 
 
@@ -106,5 +108,6 @@ def _letter(record: Record, name: str, text: str, group: str) -> Letter:
         urgency=next((code for code in URGENCY_CODES if code == record.urgency), None),
         kind=next((code for code in KIND_CODES if code == record.kind), None),
         group=group,
+        cluster=record.cluster or "",
         slices={dimension: value for dimension, value in slices.items() if value},
     )

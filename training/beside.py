@@ -29,7 +29,7 @@ MAIN = "main"
 """Source name of the user's own letters."""
 
 BASELINE_SETTINGS = LexicalSettings(
-    regularisation=0.5, longest=3, words_weight=0.0, title_weight=0.0, largest=150_000
+    regularisation=0.5, longest=3, words_weight=0.0, title_weight=0.0, largest=300_000
 )
 """Character 1-3-grams of title and content as one text, sub-linear tf-idf, LinearSVC: what anyone would try first."""
 

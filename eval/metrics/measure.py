@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eval.metrics import bootstrap
+from eval.metrics import bootstrap, pairs
 from eval.metrics.bootstrap import Resampling
 from eval.metrics.calibration import (
     BINS,
@@ -116,6 +116,41 @@ def quadratic_kappa(
     drawn = bootstrap.drawn_from_sums(parts, lambda sums: kappa_of(sums, levels), resampling)
     low, high = bootstrap.normal_limits(value, drawn, resampling)
     return Measure(value, low, min(1.0, high), told.size)
+
+
+def average_precision(score: ArrayLike, positive: ArrayLike, resampling: Resampling) -> Measure:
+    """Average precision, in (0, 1]; see ``pairs.average_precision``, whose value this is."""
+    value = pairs.average_precision(score, positive)
+    scores, true = finite("score", score), truths("positive", positive)
+    order = np.argsort(-scores, kind="stable")
+    true, last = true[order], np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+
+    def precision(weights: Floats) -> float:
+        weighted = weights[order]
+        found, called = np.cumsum(weighted * true)[last], np.cumsum(weighted)[last]
+        if found[-1] == 0.0:
+            return math.nan
+        share = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
+        return float((np.diff(found, prepend=0.0) * share).sum() / found[-1])
+
+    low, high = bootstrap.normal_limits(value, bootstrap.drawn_from_rows(precision, resampling), resampling)
+    return Measure(value, max(0.0, low), min(1.0, high), scores.size)
+
+
+def f1_at(score: ArrayLike, positive: ArrayLike, threshold: float, resampling: Resampling) -> Measure:
+    """F1, in [0, 1], of what scores at or above ``threshold``; see ``pairs.f1_at``, whose value this is."""
+    value = pairs.f1_at(score, positive, threshold)
+    true, called = truths("positive", positive), finite("score", score) >= threshold
+    parts = np.column_stack([true & called, true, called]).astype(np.float64)
+
+    def score_of(sums: Floats) -> Floats:
+        whole = sums[:, 1] + sums[:, 2]
+        f1: Floats = np.divide(2 * sums[:, 0], whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+        return f1
+
+    drawn = bootstrap.drawn_from_sums(parts, score_of, resampling)
+    low, high = bootstrap.normal_limits(value, drawn, resampling)
+    return Measure(value, max(0.0, low), min(1.0, high), true.size)
 
 
 def largest_share(
