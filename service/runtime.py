@@ -11,13 +11,12 @@ from typing import Final, Literal
 import structlog
 
 from model.errors import FenboError
-from model.prediction import Prediction
 from model.ticket import Ticket
 from service.batching import Batcher, BatchLimits, DeadlineExceeded, QueueFull
 from service.examples import WARM_UP_LETTERS
 from service.logs import described
 from service.metrics import Metrics
-from service.predictor import Explain, Predictor, load_predictor
+from service.predictor import Explain, Predicted, Predictor, load_predictor
 from service.settings import Settings
 from service.shelf import Placed, Shelf
 
@@ -76,7 +75,7 @@ class Runtime:
         self._doubtful = False
         self._loading: asyncio.Task[None] | None = None
         # A full explanation takes as long as dozens of letters: those who want none do not wait behind it.
-        self._lanes: dict[Explain, Batcher[Ticket, Prediction]] = {
+        self._lanes: dict[Explain, Batcher[Ticket, Predicted]] = {
             "lexical": self._lane("lexical", _usual_limits(settings)),
             "full": self._lane("full", _FULL_LIMITS),
         }
@@ -141,7 +140,7 @@ class Runtime:
 
     def submit(
         self, ticket: Ticket, *, explain: Explain, timeout_seconds: float | None = None
-    ) -> asyncio.Future[Prediction]:
+    ) -> asyncio.Future[Predicted]:
         """Queue one ticket. Cancelling the future takes it out of the queue.
 
         Raises `NotReady`, and what `service.batching.Batcher.submit` raises.
@@ -169,29 +168,31 @@ class Runtime:
             raise NotReady("the model fails on a letter that it must know") from error
         self._doubtful = False
 
-    def _queue(self, ticket: Ticket, explain: Explain, seconds: float) -> asyncio.Future[Prediction]:
+    def _queue(self, ticket: Ticket, explain: Explain, seconds: float) -> asyncio.Future[Predicted]:
         length = min(len(ticket.title) + len(ticket.content), _READ_CHARACTERS)
         future = self._lanes[explain].submit(ticket, length=length, timeout_seconds=seconds)
         future.add_done_callback(self._doubt_when_late)
         return future
 
-    def _doubt_when_late(self, future: asyncio.Future[Prediction]) -> None:
+    def _doubt_when_late(self, future: asyncio.Future[Predicted]) -> None:
         # A model that hangs raises nothing; late answers are the only sign of it.
         if not future.cancelled() and isinstance(future.exception(), DeadlineExceeded):
             self._doubtful = True
 
-    def _lane(self, explain: Explain, limits: BatchLimits) -> Batcher[Ticket, Prediction]:
+    def _lane(self, explain: Explain, limits: BatchLimits) -> Batcher[Ticket, Predicted]:
         return Batcher(partial(self._work, explain), limits=limits, observer=self._metrics.lane(explain))
 
-    def _work(self, explain: Explain, tickets: Sequence[Ticket]) -> Sequence[Prediction]:
+    def _work(self, explain: Explain, tickets: Sequence[Ticket]) -> Sequence[Predicted]:
         # Read once: a swap between two letters of a batch must not show.
         predictor = self._predictor
         assert predictor is not None, "nothing is queued before a model is there"
         try:
-            return predictor.predict(tickets, explain=explain)
+            predictions, vectors = predictor.predict_with_vectors(tickets, explain=explain)
         except Exception:
             self._doubtful = True
             raise
+        space = predictor.vector_space
+        return [Predicted(*each, space) for each in zip(predictions, vectors, strict=True)]
 
     async def _load(self) -> None:
         started = asyncio.get_running_loop().time()
@@ -204,7 +205,7 @@ class Runtime:
                 self.answering = wanted
             await asyncio.to_thread(self._warm_up, self._predictor)
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
             return
         self.state = "ready"
         self._metrics.ready(True)
@@ -217,13 +218,14 @@ class Runtime:
         for letter in (*WARM_UP_LETTERS, *WARM_UP_LETTERS):
             predictor.predict([letter])
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Never become ready; whoever asked to be told when this happens is told."""
         self.state = "failed"
         if isinstance(error, FenboError):
             self.failure = error
-            _log.critical("cannot load the model", reason=str(error))
+            _log.critical("cannot start", reason=str(error))
         else:
             self.failure = FenboError("the model could not be loaded; the log tells where it failed")
-            _log.critical("cannot load the model", raised=described(error))
+            _log.critical("cannot start", raised=described(error))
         if self._when_failed is not None:
             self._when_failed(self.failure)
