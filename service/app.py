@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from copy import copy
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -21,12 +23,15 @@ from service.middleware.request_ids import RequestIds
 from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
 from service.predictor import Predictor
-from service.routes import bundles, health, metrics, page, predict, taxonomy
+from service.routes import bundles, health, keys, metrics, page, predict, taxonomy
 from service.runtime import Runtime
 from service.security import guard
 from service.security.gate import Gate, KnownKey
+from service.security.keyring import Keyring
 from service.settings import Settings
 from service.shadow import Shadow
+from service.storage import Storage
+from service.storage.keys import find_key
 from service.version import VERSION
 
 # uvicorn's STARTUP_FAILURE.
@@ -45,16 +50,26 @@ def create_app(
     is used in its stead. ``when_failed`` is called on the event loop when the model cannot be loaded.
     """
     counts = Metrics()
+    storage = Storage(settings)
     runtime = Runtime(settings, counts, predictor=router, when_failed=when_failed)
     shadow = Shadow(counts, limit=settings.shadow_queue, is_busy=runtime.is_busy)
     follower = Follower(settings, runtime, shadow, counts)
-    gate = Gate(settings, _no_keys)
+
+    async def find(key_id: str) -> KnownKey | None:
+        return await storage.read(partial(find_key, key_id=key_id))
+
+    gate = Gate(settings, find)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Written now, the first invalid request need not wait for it.
         app.openapi()
-        runtime.start()
+        try:
+            await asyncio.to_thread(storage.start)
+        except FenboError as error:
+            runtime.fail(error)
+        else:
+            runtime.start()
         shadow.start()
         follower.start()
         try:
@@ -63,6 +78,7 @@ def create_app(
             await follower.stop()
             await shadow.stop()
             await runtime.stop()
+            await asyncio.to_thread(storage.stop)
 
     app = FastAPI(
         title="分拨 fenbo",
@@ -83,20 +99,19 @@ def create_app(
     )
     app.state.settings = settings
     app.state.metrics = counts
+    app.state.storage = storage
     app.state.runtime = runtime
     app.state.shadow = shadow
     app.state.follower = follower
-    for each in (predict, taxonomy, bundles, health, metrics, page):
+    app.state.gate = gate
+    app.state.keyring = Keyring(storage)
+    for each in (predict, taxonomy, bundles, keys, health, metrics, page):
         # Not include_router: that matches a request against every route several times over.
         app.router.routes.extend(copy(route) for route in each.router.routes)
     guard.install(app, gate)
     contract.install(app)
     validation.install(app)
     return app
-
-
-async def _no_keys(_: str) -> KnownKey | None:
-    return None
 
 
 def app_from_environment() -> FastAPI:

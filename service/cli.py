@@ -43,7 +43,11 @@ def serve_command(
 
     # Ending when asked to is a success; without this the signal would be raised again after the shutdown.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    serve(settings, when_ready=lambda address: click.echo(welcome(address)))
+
+    def tell(address: str, *, first_key: str | None) -> None:
+        click.echo(welcome(address, needs_key=not settings.dev, first_key=first_key))
+
+    serve(settings, when_ready=tell)
 
 
 @click.command("config")
@@ -69,11 +73,27 @@ def config_command(as_json: bool) -> None:
         click.echo(f"note: {name} is set but no setting reads it", err=True)
 
 
-def welcome(address: str) -> str:
-    """What is printed once the service at ``address`` is ready: its page and a call to paste."""
+def welcome(address: str, *, needs_key: bool = False, first_key: str | None = None) -> str:
+    """What is printed once the service at ``address`` is ready: its page and a call to paste.
+
+    ``first_key`` stands in the call, and is shown nowhere else.
+    """
     letter = {name: UNPAID_WAGES.ticket[name] for name in ("title", "content", "created_at")}
     body = shlex.quote(json.dumps(letter, ensure_ascii=False))
+    key = ""
+    told = ""
+    if needs_key:
+        key = (
+            f"-H 'Authorization: Bearer {first_key}' "
+            if first_key
+            else '-H "Authorization: Bearer $FENBO_KEY" '
+        )
+        told = (
+            "\n  例子里是第一个管理员密钥，只显示这一次，请立即保存；给工单系统的密钥用 fenbo keys create 建立。\n"
+            if first_key
+            else "\n  FENBO_KEY 是你的密钥；没有的用 fenbo keys create 建立。\n"
+        )
     return (
         f"\n分拨已就绪\n\n  页面  {address}/docs\n\n  试一封信（整条复制）：\n\n"
-        f"  curl -s {address}/v1/predict -H 'Content-Type: application/json' -d {body}\n"
+        f"  curl -s {address}/v1/predict {key}-H 'Content-Type: application/json' -d {body}\n{told}"
     )

@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "duplicates": Entry("model.duplicates_cli:duplicates_command", "找出重复诉求 · find duplicates"),
     "pairs": Entry("model.duplicates_cli:pairs_command", "两件是否同一件事 · are two the same matter"),
     "hot": Entry("model.duplicates_cli:hot_command", "近期热点 · hot topics"),
+    "keys": Entry("service.keys_cli:keys_group", "谁可以用接口 · API keys: create, list, revoke"),
     "config": Entry("service.cli:config_command", "显示生效的设置 · show effective settings"),
 }
 

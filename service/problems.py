@@ -40,8 +40,10 @@ FORBIDDEN = ProblemKind("forbidden", 403, "这个密钥不能做这件事")
 BODY_TIMEOUT = ProblemKind("body-timeout", 408, "请求体没有在限定时间内到齐")
 NOT_FOUND = ProblemKind("not-found", 404, "没有这个地址")
 BUNDLE_NOT_FOUND = ProblemKind("bundle-not-found", 404, "没有这个模型包")
+KEY_NOT_FOUND = ProblemKind("key-not-found", 404, "没有这个密钥")
 METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", 405, "这个地址不支持这种请求方法")
 BUNDLE_REFUSED = ProblemKind("bundle-refused", 409, "模型包没有更换，原来的照常答复")
+LAST_ADMIN_KEY = ProblemKind("last-admin-key", 409, "最后一个管理员密钥不能吊销")
 TOO_LARGE = ProblemKind("too-large", 413, "请求体太大")
 UNSUPPORTED_MEDIA_TYPE = ProblemKind("unsupported-media-type", 415, "请求体的类型不受支持")
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "请求里有不合要求的内容")
@@ -49,6 +51,7 @@ RATE_LIMITED = ProblemKind("rate-limited", 429, "这个密钥请求得太快")
 QUEUE_FULL = ProblemKind("queue-full", 429, "排队已满，请稍后再试")
 INTERNAL = ProblemKind("internal", 500, "服务内部出错")
 NOT_READY = ProblemKind("not-ready", 503, "服务尚未就绪")
+STORAGE_UNAVAILABLE = ProblemKind("storage-unavailable", 503, "存储暂时不可用")
 DEADLINE_EXCEEDED = ProblemKind("deadline-exceeded", 429, "赶不上调用方给的时限")
 TIMED_OUT = ProblemKind("timed-out", 504, "未能在服务的时限内答复")
 CLIENT_GONE = ProblemKind("client-gone", 499, "调用方已断开")
@@ -60,9 +63,11 @@ KINDS: Final = (
     FORBIDDEN,
     NOT_FOUND,
     BUNDLE_NOT_FOUND,
+    KEY_NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
     BUNDLE_REFUSED,
+    LAST_ADMIN_KEY,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     INVALID_REQUEST,
@@ -71,6 +76,7 @@ KINDS: Final = (
     DEADLINE_EXCEEDED,
     INTERNAL,
     NOT_READY,
+    STORAGE_UNAVAILABLE,
     TIMED_OUT,
 )
 # Where several kinds share a status, the first is the plain one.

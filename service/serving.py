@@ -11,9 +11,11 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, Protocol
 
+import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
@@ -22,6 +24,9 @@ from service.app import create_app
 from service.logs import configure_logging
 from service.metrics import MULTIPROCESS_VARIABLE
 from service.settings import Settings
+from service.storage import StorageUnavailable
+
+_log = structlog.get_logger("service.serving")
 
 _BACKLOG: Final = 2048
 _POLL_SECONDS: Final = 0.1
@@ -31,20 +36,44 @@ class CannotListen(FenboError):
     """The address cannot be had."""
 
 
-def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
-    """Serve until a signal ends it. ``when_ready`` is told the address once, when predictions are answered.
+class WhenReady(Protocol):
+    """Told once, when predictions are answered."""
+
+    def __call__(self, address: str, *, first_key: str | None) -> None:
+        """The service's address, and the first key where it was made just now."""
+
+
+def serve(settings: Settings, *, when_ready: WhenReady) -> None:
+    """Serve until a signal ends it. A service that never had a key makes an administrator's first.
 
     Raises `CannotListen`, and `FenboError` when the model cannot be loaded.
     """
     configure_logging(level=settings.log_level, form=settings.log_format)
+    first = None if settings.dev else _first_key(settings)
     with _listening(settings) as listener:
         host, port = listener.getsockname()[:2]
         address = f"http://{_reachable(host)}:{port}"
-        with _telling_when_ready(address, when_ready):
+        with _telling_when_ready(address, partial(when_ready, first_key=first)):
             if settings.workers == 1:
                 _serve_here(settings, listener)
             else:
                 _serve_in_processes(settings, listener)
+
+
+def _first_key(settings: Settings) -> str | None:
+    """Text of an administrator's key, when there has never been a key; None else, or while there is no database."""
+    from service.security.keyring import OfflineKeyring
+
+    try:
+        keyring = OfflineKeyring(settings)
+    except StorageUnavailable as error:
+        _log.error("storage unavailable", reason=str(error))
+        return None
+    try:
+        made = keyring.make_first()
+    finally:
+        keyring.close()
+    return None if made is None else made.text
 
 
 def _serve_here(settings: Settings, listener: socket.socket) -> None:

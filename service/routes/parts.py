@@ -9,9 +9,12 @@ from fastapi import Depends, Request
 from service.follower import Follower
 from service.metrics import Metrics
 from service.runtime import Runtime
+from service.security.gate import Gate
 from service.security.guard import principal_of
+from service.security.keyring import Keyring
 from service.security.principal import Principal
 from service.shadow import Shadow
+from service.storage import Storage
 
 
 # Coroutines, though they wait for nothing: FastAPI sends plain functions to a thread and back.
@@ -35,6 +38,21 @@ async def _shadow(request: Request) -> Shadow:
     return shadow
 
 
+async def _gate(request: Request) -> Gate:
+    gate: Gate = request.app.state.gate
+    return gate
+
+
+async def _keyring(request: Request) -> Keyring:
+    keyring: Keyring = request.app.state.keyring
+    return keyring
+
+
+async def _storage(request: Request) -> Storage:
+    storage: Storage = request.app.state.storage
+    return storage
+
+
 async def _principal(request: Request) -> Principal:
     return principal_of(request.scope)
 
@@ -42,5 +60,8 @@ async def _principal(request: Request) -> Principal:
 TheRuntime = Annotated[Runtime, Depends(_runtime)]
 TheMetrics = Annotated[Metrics, Depends(_metrics)]
 TheFollower = Annotated[Follower, Depends(_follower)]
+TheGate = Annotated[Gate, Depends(_gate)]
+TheKeyring = Annotated[Keyring, Depends(_keyring)]
 TheShadow = Annotated[Shadow, Depends(_shadow)]
+TheStorage = Annotated[Storage, Depends(_storage)]
 ThePrincipal = Annotated[Principal, Depends(_principal)]

@@ -16,7 +16,7 @@ MOST_CONTENT_CHARACTERS: Final = 100_000
 # Controls other than tab, line feed and carriage return say nothing, and a database may refuse NUL.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _VISIBLE: Final = r"[^\s\x00-\x1f\x7f-\x9f]"
-_NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
+NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
@@ -96,13 +96,13 @@ class PostedTicket(BaseModel):
     ticket_id: str | None = Field(
         default=None,
         max_length=128,
-        pattern=_NO_CONTROLS,
+        pattern=NO_CONTROLS,
         description="工单编号，由工单系统给出",
         examples=["LH20260512000381"],
     )
     title: Text = Field(default="", max_length=500, description="标题", examples=["工地深夜施工扰民"])
     channel: str | None = Field(
-        default=None, max_length=64, pattern=_NO_CONTROLS, description="来源渠道", examples=["12345 热线"]
+        default=None, max_length=64, pattern=NO_CONTROLS, description="来源渠道", examples=["12345 热线"]
     )
     created_at: Moment = Field(
         default=None,
@@ -113,7 +113,7 @@ class PostedTicket(BaseModel):
     reporter_hash: str | None = Field(
         default=None,
         max_length=128,
-        pattern=_NO_CONTROLS,
+        pattern=NO_CONTROLS,
         description="诉求人的不可逆标识，由工单系统生成；不要传姓名、电话",
         examples=["b7c1f0a94e"],
     )

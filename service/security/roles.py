@@ -43,6 +43,10 @@ PERMISSIONS: Final[Mapping[str, Allowed]] = {
     "end_shadow": _SCIENCE,
     "promote_bundle": _ADMIN,
     "roll_back_bundle": _ADMIN,
+    # keys
+    "list_keys": _ADMIN,
+    "create_key": _ADMIN,
+    "revoke_key": _ADMIN,
     # running
     "metrics": _SCIENCE,
 }
