@@ -112,7 +112,7 @@ def eval_command(
     from eval.history import History
     from eval.perturbations import PERTURBATIONS
 
-    letters = _read(data, columns, strict)
+    letters = read_labelled(data, columns, strict)
     router = _router(bundle)
     answers = len(letters.rows) + min(perturbed, len(letters.rows)) * (1 + len(PERTURBATIONS))
     with _progress(answers, "eval") as bar:
@@ -135,7 +135,7 @@ def eval_command(
         (out / "report.html").write_text(report_page(evaluation.metrics), encoding="utf-8")
     if not no_history:
         History(history_file).add(evaluation, folder=out)
-    for line in _summary(evaluation.metrics):
+    for line in summary(evaluation.metrics):
         click.echo(line)
     click.echo(f"{out / 'metrics.json'}" + ("" if no_report else f" · {out / 'report.html'}"))
 
@@ -169,7 +169,7 @@ def compare_command(
     from eval.tickets import outcomes
     from eval.verdict import MEASURE_NAMES
 
-    letters = _read(data, columns, strict)
+    letters = read_labelled(data, columns, strict)
     routers = [_router(path) for path in (a, b)]
     rows = without_copies(letters, [leak_of(router, letters) for router in routers], allow_leak=allow_leak)
     with _progress(2 * len(rows), "compare") as bar:
@@ -283,7 +283,8 @@ def _router(bundle: Path | None) -> Router:
     return Router.starter() if bundle is None else Router.from_pretrained(bundle)
 
 
-def _read(data: Path, columns: str | None, strict: bool) -> Letters:
+def read_labelled(data: Path, columns: str | None, strict: bool) -> Letters:
+    """Labelled letters of a file; what is wrong with it is told on the error stream."""
     from eval.letters import read_letters
     from model.records import Problem, parse_columns
 
@@ -325,7 +326,7 @@ def _command(bundle: Path | None, data: Path, out: Path, columns: str | None, pa
     return shlex.join(words)
 
 
-def _summary(metrics: Mapping[str, Any]) -> list[str]:
+def summary(metrics: Mapping[str, Any]) -> list[str]:
     """The numbers that a reader looks for first."""
     from eval.report.wording import percent, plain, with_interval
 

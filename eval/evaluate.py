@@ -53,6 +53,8 @@ class Measured:
     duplicates: Mapping[str, Any] | None = None
     leak: Mapping[str, Any] | None = None
     noise: Mapping[str, Any] | None = None
+    rolling: Mapping[str, Any] | None = None
+    """Decay over time, where ``--rolling`` trained models to measure it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ def evaluate(
         "duplicates": dict(beside.duplicates) if beside.duplicates else None,
         "leak": dict(beside.leak) if beside.leak else None,
         "noise": dict(beside.noise) if beside.noise else None,
+        "rolling": dict(beside.rolling) if beside.rolling else None,
     }
     metrics = {
         "format": FORMAT,

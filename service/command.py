@@ -30,7 +30,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "predict": Entry("model.cli:predict_command", "给一批诉求打分 · predict a file of letters"),
     "train": Entry("training.cli:train_command", "用自己的工单训练 · train a bundle"),
     "data": Entry("training.cli:data_group", "检查和划分数据 · check and split data"),
-    "eval": Entry("eval.cli:eval_command", "评测一个模型包 · evaluate a bundle"),
+    "eval": Entry("training.eval_cli:eval_command", "评测一个模型包 · evaluate a bundle"),
     "compare": Entry("eval.cli:compare_command", "逐件比较两个模型包 · compare two bundles"),
     "history": Entry("eval.cli:history_command", "历次评测的走势 · evaluations over time"),
     "gate": Entry("eval.cli:gate_command", "新模型包能否上线 · may a bundle be promoted"),

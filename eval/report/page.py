@@ -33,6 +33,14 @@ def report_page(metrics: Mapping[str, Any]) -> str:
         drawn["over_time"] = timeline(metrics["slices"], name="time")
         values["goal"] = wording.goal_met(overall["decisions"]["auto"]["accuracy"], target)
         values["sure"] = wording.calibrated(overall["calibration"])
+    if overall["rolling"] and len(overall["rolling"]["by_age"]) > 1:
+        ages = overall["rolling"]["by_age"]
+        drawn["decay"] = figures.over_time(
+            [str(one["age"]) for one in ages],
+            [one["accuracy"] for one in ages],
+            name="decay",
+            label="分派准确率（%）",
+        )
     for part in ("urgency", "kind"):
         if overall[part]:
             drawn[part] = figures.confusion(overall[part]["confusion"], names, name=part)
