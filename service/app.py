@@ -23,7 +23,7 @@ from service.middleware.request_ids import RequestIds
 from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
 from service.predictor import Predictor
-from service.routes import bundles, health, keys, metrics, page, predict, taxonomy
+from service.routes import bundles, health, keys, metrics, page, predict, taxonomy, webhooks
 from service.runtime import Runtime
 from service.security import guard
 from service.security.gate import Gate, KnownKey
@@ -33,6 +33,7 @@ from service.shadow import Shadow
 from service.storage import Storage
 from service.storage.keys import find_key
 from service.version import VERSION
+from service.webhooks.dispatcher import Dispatcher
 
 # uvicorn's STARTUP_FAILURE.
 _CANNOT_START: Final = 3
@@ -55,6 +56,8 @@ def create_app(
     shadow = Shadow(counts, limit=settings.shadow_queue, is_busy=runtime.is_busy)
     follower = Follower(settings, runtime, shadow, counts)
 
+    dispatcher = Dispatcher(settings, storage, counts)
+
     async def find(key_id: str) -> KnownKey | None:
         return await storage.read(partial(find_key, key_id=key_id))
 
@@ -72,9 +75,11 @@ def create_app(
             runtime.start()
         shadow.start()
         follower.start()
+        dispatcher.start()
         try:
             yield
         finally:
+            await dispatcher.stop()
             await follower.stop()
             await shadow.stop()
             await runtime.stop()
@@ -105,7 +110,7 @@ def create_app(
     app.state.follower = follower
     app.state.gate = gate
     app.state.keyring = Keyring(storage)
-    for each in (predict, taxonomy, bundles, keys, health, metrics, page):
+    for each in (predict, taxonomy, bundles, webhooks, keys, health, metrics, page):
         # Not include_router: that matches a request against every route several times over.
         app.router.routes.extend(copy(route) for route in each.router.routes)
     guard.install(app, gate)

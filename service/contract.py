@@ -34,6 +34,7 @@ DESCRIPTION: Final = """\
 TAGS: Final = [
     {"name": "分派", "description": "一件诉求该归谁办"},
     {"name": "模型包", "description": "哪一个在答复，启用、退回、旁路试用"},
+    {"name": "回调", "description": "发生的事，签名后通知别的系统"},
     {"name": "密钥", "description": "谁可以用、能做什么"},
     {"name": "目录", "description": "单位、紧急程度与类型"},
     {"name": "运行", "description": "健康检查与监控"},
@@ -194,6 +195,7 @@ _DETAILS: Final = {
     "unauthenticated": "请带上请求头 Authorization: Bearer <密钥>；密钥由管理员用 fenbo keys create 建立",
     "forbidden": "密钥 3f9a0c1b2d4e 的角色是 caller；这个接口需要：admin",
     "bundle-not-found": "bundle: 'city-3' is not in bundles; there are: city-1, city-2",
+    "webhook-not-found": "没有名为 '5d1c2b3a4f6e7081' 的回调",
     "key-not-found": "没有编号为 '3f9a0c1b2d4e' 的密钥；全部密钥见 fenbo keys list",
     "last-admin-key": "这是最后一个管理员密钥；请先建立另一个，或在服务器上用 fenbo keys revoke",
     "storage-unavailable": "这件诉求没有存下，请按 Retry-After 稍后再试",

@@ -79,7 +79,7 @@ class Metrics:
         )
         self._stage_seconds = Histogram(
             "fenbo_stage_seconds",
-            "Time in each stage of a prediction: queue per letter, predict per batch.",
+            "Time in each stage: queue and store per letter, predict per batch.",
             ("stage", "explain"),
             buckets=_SECONDS,
             registry=self._registry,
@@ -114,6 +114,12 @@ class Metrics:
             "fenbo_urgencies", "Predictions by urgency.", ("urgency",), registry=self._registry
         )
         self._kinds = Counter("fenbo_kinds", "Predictions by kind.", ("kind",), registry=self._registry)
+        self._webhooks = Counter(
+            "fenbo_webhook_attempts",
+            "Attempts to deliver a webhook: delivered, failed, dead.",
+            ("result",),
+            registry=self._registry,
+        )
         self._bundle_swaps = Counter(
             "fenbo_bundle_swaps",
             "Changes of the bundle that answers: swapped, refused, unreadable registry.",
@@ -148,12 +154,20 @@ class Metrics:
         """Count a request that was not predicted: queue-full, deadline-exceeded, client-gone, not-ready."""
         self._refused.labels(reason).inc()
 
+    def stored(self, seconds: float) -> None:
+        """A ticket was on the disk after so long, the wait for others of its transaction included."""
+        self._stage_seconds.labels("store", "").observe(seconds)
+
     def predicted(self, prediction: Prediction) -> None:
         """Count what was answered about one letter."""
         self._decisions.labels(prediction.decision.action).inc()
         self._departments.labels(prediction.department.code).inc()
         self._urgencies.labels(prediction.urgency.code).inc()
         self._kinds.labels(prediction.kind.code).inc()
+
+    def webhook(self, result: str) -> None:
+        """A delivery was tried: delivered, failed (to be tried again), dead."""
+        self._webhooks.labels(result).inc()
 
     def bundle_swapped(self, result: str) -> None:
         """Another bundle was to answer: swapped, refused, or the registry was unreadable."""

@@ -41,6 +41,7 @@ BODY_TIMEOUT = ProblemKind("body-timeout", 408, "请求体没有在限定时间�
 NOT_FOUND = ProblemKind("not-found", 404, "没有这个地址")
 BUNDLE_NOT_FOUND = ProblemKind("bundle-not-found", 404, "没有这个模型包")
 KEY_NOT_FOUND = ProblemKind("key-not-found", 404, "没有这个密钥")
+WEBHOOK_NOT_FOUND = ProblemKind("webhook-not-found", 404, "没有这个回调")
 METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", 405, "这个地址不支持这种请求方法")
 BUNDLE_REFUSED = ProblemKind("bundle-refused", 409, "模型包没有更换，原来的照常答复")
 LAST_ADMIN_KEY = ProblemKind("last-admin-key", 409, "最后一个管理员密钥不能吊销")
@@ -64,6 +65,7 @@ KINDS: Final = (
     NOT_FOUND,
     BUNDLE_NOT_FOUND,
     KEY_NOT_FOUND,
+    WEBHOOK_NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
     BUNDLE_REFUSED,

@@ -70,8 +70,17 @@ class Settings(BaseSettings):
         default=10.0, gt=0, le=600, description="A database that takes longer counts as unavailable."
     )
     duplicates: bool = Field(default=True, description="Look for tickets that are the same matter.")
+    duplicates_window_days: int = Field(
+        default=90, ge=1, le=3650, description="Look for duplicates so far back."
+    )
     duplicates_wait_ms: int = Field(
         default=300, ge=0, le=60_000, description="Wait for a ticket's duplicates at most; later ones follow."
+    )
+    audit_rate: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="Share of tickets that a person checks whatever was predicted, drawn at random.",
     )
     retention_text_days: int = Field(
         default=730, ge=1, le=36_500, description="Keep masked text for so long (`fenbo purge`)."
@@ -109,6 +118,21 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         default=None, description="What a scraper of /metrics sends as Bearer; a key works too."
     )
+
+    webhook_private: bool = Field(
+        default=False, description="Webhooks may go to http and to closed networks."
+    )
+    webhook_attempts: int = Field(default=12, ge=1, le=100, description="Give a delivery up after.")
+    webhook_first_wait_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="Wait before the second attempt; doubled each time, an hour at most.",
+    )
+    webhook_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=120, description="A receiver answers within."
+    )
+    webhook_poll_seconds: float = Field(default=1.0, gt=0, le=3600, description="How often to look for news.")
 
     max_body_bytes: int = Field(
         default=1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest body."

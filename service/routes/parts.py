@@ -13,6 +13,7 @@ from service.security.gate import Gate
 from service.security.guard import principal_of
 from service.security.keyring import Keyring
 from service.security.principal import Principal
+from service.settings import Settings
 from service.shadow import Shadow
 from service.storage import Storage
 
@@ -53,6 +54,11 @@ async def _storage(request: Request) -> Storage:
     return storage
 
 
+async def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
 async def _principal(request: Request) -> Principal:
     return principal_of(request.scope)
 
@@ -62,6 +68,7 @@ TheMetrics = Annotated[Metrics, Depends(_metrics)]
 TheFollower = Annotated[Follower, Depends(_follower)]
 TheGate = Annotated[Gate, Depends(_gate)]
 TheKeyring = Annotated[Keyring, Depends(_keyring)]
+TheSettings = Annotated[Settings, Depends(_settings)]
 TheShadow = Annotated[Shadow, Depends(_shadow)]
 TheStorage = Annotated[Storage, Depends(_storage)]
 ThePrincipal = Annotated[Principal, Depends(_principal)]

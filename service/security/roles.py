@@ -47,6 +47,13 @@ PERMISSIONS: Final[Mapping[str, Allowed]] = {
     "list_keys": _ADMIN,
     "create_key": _ADMIN,
     "revoke_key": _ADMIN,
+    # webhooks
+    "list_webhooks": _ADMIN,
+    "create_webhook": _ADMIN,
+    "end_webhook": _ADMIN,
+    "list_deliveries": _ADMIN,
+    "redrive_webhook": _ADMIN,
+    "redrive_delivery": _ADMIN,
     # running
     "metrics": _SCIENCE,
 }
