@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "eval": Entry("training.eval_cli:eval_command", "评测一个模型包 · evaluate a bundle"),
     "compare": Entry("eval.cli:compare_command", "逐件比较两个模型包 · compare two bundles"),
     "history": Entry("eval.cli:history_command", "历次评测的走势 · evaluations over time"),
+    "report": Entry("service.report_cli:report_command", "一周的准确率与变化 · a week of the service"),
     "gate": Entry("eval.cli:gate_command", "新模型包能否上线 · may a bundle be promoted"),
     "registry": Entry("model.cli:registry_group", "模型包：列出、上线、回退 · list, promote, roll back"),
     "duplicates": Entry("model.duplicates_cli:duplicates_command", "找出重复诉求 · find duplicates"),

@@ -18,6 +18,9 @@ from eval.metrics.checks import Bools, Floats, MetricError
 from eval.metrics.intervals import wilson
 from eval.metrics.measure import Measure, not_measured
 
+RETURNED = "(returned)"
+"""Stands for the final department of a ticket that the predicted one sent back and nobody has yet."""
+
 FEWEST_IN_STRATUM = 10
 ANSWERED_ENOUGH = 0.9
 """Share of audited tickets that must have their outcome for the audit to be taken as unbiased."""
@@ -35,7 +38,7 @@ class LiveTicket:
     """auto, suggest or review: what was decided when it was predicted."""
     created_at: datetime
     final: str | None = None
-    """The department that handled it in the end; None while that is not known."""
+    """The department that handled it in the end, or RETURNED; None while that is not known."""
     outcome_at: datetime | None = None
     """When ``final`` became known."""
     reviewed: bool = False
