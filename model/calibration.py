@@ -76,13 +76,16 @@ class DecisionThresholds:
 
 @dataclass(frozen=True, slots=True)
 class HeadBlend:
-    """Probabilities of a smaller head: ``softmax(encoder · E + lexical · L)``."""
+    """Probabilities of a smaller head: ``softmax(encoder · E + lexical · L)``; ``lexical_alone`` is for L by itself."""
 
     encoder: float = 1.0
     lexical: float = 0.0
+    lexical_alone: float = 1.0
 
-    def probabilities(self, encoder: F32, lexical: F32) -> F32:
-        """From the encoder's logits and the lexical model's scores, both (N, K)."""
+    def probabilities(self, lexical: F32, encoder: F32 | None) -> F32:
+        """From the lexical model's scores (N, K) and, where there are any, the encoder's logits (N, K)."""
+        if encoder is None:
+            return softmax(lexical * np.float32(self.lexical_alone))
         return softmax(encoder * np.float32(self.encoder) + lexical * np.float32(self.lexical))
 
 
@@ -103,6 +106,30 @@ class UrgencyThresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Cascade:
+    """When the lexical model answers alone, because the encoder would say the same.
+
+    It must be this sure of the ``department`` and the ``kind``, and give less than this to an ``emergency`` and to
+    ``urgent`` or above. The default never lets it.
+    """
+
+    department: float = 1.01
+    emergency: float = 0.05
+    urgent: float = 0.15
+    kind: float = 0.6
+
+    def sure(self, department: F32, urgency: F32, kind: F32) -> NDArray[np.bool_]:
+        """Which letters (N,) need no encoder, by the lexical probabilities (N, K), (N, 4) and (N, 6)."""
+        result: NDArray[np.bool_] = (
+            (department.max(axis=1) >= self.department)
+            & (urgency[:, 3] < self.emergency)
+            & (urgency[:, 2:].sum(axis=1) < self.urgent)
+            & (kind.max(axis=1) >= self.kind)
+        )
+        return result
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """All fitted numbers of a bundle.
 
@@ -114,6 +141,7 @@ class Calibration:
     urgency_blend: HeadBlend = HeadBlend()
     urgency: UrgencyThresholds = UrgencyThresholds()
     kind_blend: HeadBlend = HeadBlend()
+    cascade: Cascade = Cascade()
     out_of_scope: float = 0.5
 
     def save(self, path: Path) -> None:
@@ -137,6 +165,7 @@ class Calibration:
                 urgency_blend=HeadBlend(**table.pop("urgency_blend")),
                 urgency=UrgencyThresholds(**table.pop("urgency")),
                 kind_blend=HeadBlend(**table.pop("kind_blend")),
+                cascade=Cascade(**table.pop("cascade", {})),
                 **table,
             )
         except (ValueError, KeyError, TypeError) as error:

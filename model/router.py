@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -51,7 +52,8 @@ class Scores:
     """What the models say of N letters: probabilities of ``department`` (N, K), ``urgency`` (N, 4), ``kind`` (N, 6)
     and of being no request at all, ``out_of_scope`` (N,); ``familiar`` (N,) is the share of known character pairs.
     ``lexical`` are the lexical model's raw scores and ``found`` the letters' features, for evidence and the search
-    for a second request; ``vectors`` (N, width) are those of :meth:`Router.embed`.
+    for a second request; ``vectors`` (N, width) are those of :meth:`Router.embed`, None when the encoder was spared
+    any of the letters.
     """
 
     department: F32
@@ -61,7 +63,7 @@ class Scores:
     familiar: F32
     lexical: F32
     found: Occurrences
-    vectors: F32
+    vectors: F32 | None
 
 
 class Router:
@@ -151,14 +153,15 @@ class Router:
         self, tickets: Sequence[Ticket], *, explain: Explain = "lexical"
     ) -> tuple[list[Prediction], F32]:
         """As :meth:`predict`, and the probabilities (N, K) of all :attr:`codes` that it was made from."""
-        predictions, scores = self._read(tickets, explain)
+        predictions, scores = self._read(tickets, explain, cascade=explain != "full")
         return predictions, scores.department
 
     def predict_with_vectors(
         self, tickets: Sequence[Ticket], *, explain: Explain = "lexical"
     ) -> tuple[list[Prediction], F32]:
         """As :meth:`predict`, and the tickets' vectors (N, width) as :meth:`embed` gives them, from the same pass."""
-        predictions, scores = self._read(tickets, explain)
+        predictions, scores = self._read(tickets, explain, cascade=False)
+        assert scores.vectors is not None, "without the cascade the encoder reads every letter"
         return predictions, scores.vectors
 
     @property
@@ -176,11 +179,13 @@ class Router:
         """
         return Router(self.folder, self.manifest, taxonomy, self.lexical, self.encoder, self.calibration)
 
-    def _read(self, tickets: Sequence[Ticket], explain: Explain) -> tuple[list[Prediction], Scores]:
+    def _read(
+        self, tickets: Sequence[Ticket], explain: Explain, *, cascade: bool
+    ) -> tuple[list[Prediction], Scores]:
         start = time.perf_counter()
         prepared = [prepare(ticket) for ticket in tickets]
         documents = [item.document for item in prepared]
-        scores = self.scores(documents)
+        scores = self.scores(documents, cascade=cascade)
         best = [self._columns[column] for column in scores.department.argmax(axis=1)]
         seconds = second_requests(documents, scores.found, scores.lexical, best, self._search)
         predictions = [
@@ -199,27 +204,43 @@ class Router:
         """Unit vectors (N, width) of normalised texts: near for the same matter, about 0 for unrelated ones."""
         return self.encoder.embedding(self.encoder.pooled(texts))
 
-    def scores(self, documents: Sequence[Document]) -> Scores:
-        """Calibrated probabilities of every head."""
-        calibration = self.calibration
+    def scores(self, documents: Sequence[Document], *, cascade: bool = True) -> Scores:
+        """Calibrated probabilities of every head.
+
+        With ``cascade`` the encoder is spared the letters that the lexical model is sure of.
+        """
+        blends, count = self.calibration, len(documents)
         found = occurrences(documents)
-        lexical = self.lexical.department.scores_of(found, len(documents))
-        pooled = self.encoder.pooled([document.text for document in documents])
-        heads = {name: head(pooled) for name, head in self._heads.items() if name != "embedding"}
-        department = calibration.blend.probabilities(lexical, heads.get("department"))
+        words = {
+            "department": self.lexical.department.scores_of(found, count),
+            "urgency": self.lexical.urgency.scores_of(found, count),
+            "kind": self.lexical.kind.scores_of(found, count),
+        }
+        department = blends.blend.probabilities(words["department"], None)
+        urgency = blends.urgency_blend.probabilities(words["urgency"], None)
+        kind = blends.kind_blend.probabilities(words["kind"], None)
+        out_of_scope = np.zeros(count, dtype=np.float32)
+        unsure = np.arange(count)
+        if cascade:
+            unsure = np.flatnonzero(~blends.cascade.sure(department, urgency, kind))
+        pooled = self.encoder.pooled([documents[row].text for row in unsure])
+        if len(unsure):
+            heads = {name: head(pooled) for name, head in self._heads.items() if name != "embedding"}
+            department[unsure] = blends.blend.probabilities(
+                words["department"][unsure], heads.get("department")
+            )
+            urgency[unsure] = blends.urgency_blend.probabilities(words["urgency"][unsure], heads["urgency"])
+            kind[unsure] = blends.kind_blend.probabilities(words["kind"][unsure], heads["kind"])
+            out_of_scope[unsure] = softmax(heads["scope"])[:, 1]
         return Scores(
             department=self._live(department),
-            urgency=calibration.urgency_blend.probabilities(
-                heads["urgency"], self.lexical.urgency.scores_of(found, len(documents))
-            ),
-            kind=calibration.kind_blend.probabilities(
-                heads["kind"], self.lexical.kind.scores_of(found, len(documents))
-            ),
-            out_of_scope=softmax(heads["scope"])[:, 1],
-            familiar=familiarity(self.lexical.department.vocabulary, found, len(documents)),
-            lexical=lexical,
+            urgency=urgency,
+            kind=kind,
+            out_of_scope=out_of_scope,
+            familiar=familiarity(self.lexical.department.vocabulary, found, count),
+            lexical=words["department"],
             found=found,
-            vectors=self.encoder.embedding(pooled),
+            vectors=self.encoder.embedding(pooled) if len(unsure) == count else None,
         )
 
     def _live(self, probabilities: F32) -> F32:
@@ -306,7 +327,7 @@ class Router:
             return occlusion_evidence(
                 prepared,
                 code,
-                lambda documents: self.scores(documents).department[:, column],
+                lambda documents: self.scores(documents, cascade=False).department[:, column],
             )
         columns = [index for index, place in enumerate(self._owner) if self._columns[place] == code]
         weights = self.lexical.department.character_weights(prepared.document, columns[0])
@@ -330,6 +351,7 @@ def _timed(prediction: Prediction, milliseconds: float) -> Prediction:
     return dataclasses.replace(prediction, milliseconds=round(milliseconds, 3))
 
 
+@cache
 def code_version() -> str:
     """The installed version of fenbo."""
     try:

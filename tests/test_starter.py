@@ -14,6 +14,7 @@ import pytest
 from model.bundle import STARTER
 from model.prediction import URGENCY_CODES, Prediction
 from model.router import Router
+from model.text.prepared import prepare
 from model.ticket import Ticket
 
 
@@ -141,6 +142,19 @@ def test_a_deadline_stands_on_a_dated_ticket(router: Router) -> None:
 def test_any_text_gets_an_answer_and_too_little_goes_to_a_person(router: Router, content: str) -> None:
     (prediction,) = router.predict([Ticket(content)])
     assert prediction.decision.action == "review"
+
+
+def test_the_cascade_spares_time_and_changes_next_to_nothing(
+    router: Router, letters: list[dict[str, str]]
+) -> None:
+    documents = [prepare(Ticket(letter["content"], title=letter["title"])).document for letter in letters]
+    whole, spared = router.scores(documents, cascade=False), router.scores(documents)
+    assert whole.vectors is not None
+    assert spared.vectors is None, "none of the letters was clear enough"
+    changed = whole.department.argmax(axis=1) != spared.department.argmax(axis=1)
+    assert changed.mean() <= 0.01
+    emergency = router.calibration.urgency.emergency
+    assert not ((whole.urgency[:, 3] >= emergency) & (spared.urgency[:, 3] < emergency)).any()
 
 
 def test_saved_elsewhere_it_answers_the_same(router: Router, tmp_path: Path) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.calibration import Blend, DecisionThresholds, HeadBlend, UrgencyThresholds, doubted
+from model.calibration import (
+    Blend,
+    Cascade,
+    DecisionThresholds,
+    HeadBlend,
+    UrgencyThresholds,
+    doubted,
+    softmax,
+)
 from model.errors import MissingExtra
 
 F32 = NDArray[np.float32]
@@ -15,6 +23,12 @@ I64 = NDArray[np.int64]
 
 _FEWEST = 100
 """Letters above a bar before it is tested: with fewer, one wrong letter would end the search by chance."""
+
+
+_AGREEMENT = 0.998
+"""Share of letters that the lexical model answers alone on which both together must agree with it."""
+
+_LEAST_SURE = 0.97
 
 
 def fit_blend(lexical: F32, encoder: F32 | None, truth: I64) -> Blend:
@@ -38,11 +52,33 @@ def fit_blend(lexical: F32, encoder: F32 | None, truth: I64) -> Blend:
 def fit_head_blend(encoder: F32, lexical: F32, truth: I64) -> HeadBlend:
     """Weights of both scores (N, K) that make the true classes likeliest."""
     of_encoder, of_lexical = _minimise(
-        lambda weights: _loss(HeadBlend(weights[0], weights[1]).probabilities(encoder, lexical), truth),
+        lambda weights: _loss(HeadBlend(weights[0], weights[1]).probabilities(lexical, encoder), truth),
         [1.0, 1.0],
         [50.0, 50.0],
     )
-    return HeadBlend(of_encoder, of_lexical)
+    (alone,) = _minimise(
+        lambda weights: _loss(softmax(lexical * np.float32(weights[0])), truth), [2.0], [50.0]
+    )
+    return HeadBlend(of_encoder, of_lexical, alone)
+
+
+def fit_cascade(alone: F32, together: F32) -> Cascade:
+    """The lowest bar above which the lexical model alone says what both say together, nearly always.
+
+    ``alone`` and ``together`` are department probabilities (N, K). The bar is never below `_LEAST_SURE`, since the
+    lexical model ages faster than the encoder; without letters enough above any bar the cascade stays off.
+    """
+    agree = alone.argmax(axis=1) == together.argmax(axis=1)
+    sure = alone.max(axis=1)
+    bar = Cascade().department
+    for lower in np.arange(0.995, _LEAST_SURE - 1e-9, -0.005):
+        above = sure >= lower
+        if above.sum() < _FEWEST:
+            continue
+        if agree[above].mean() < _AGREEMENT:
+            break
+        bar = round(float(lower), 4)
+    return Cascade(department=bar)
 
 
 def fit_urgency(

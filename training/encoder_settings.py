@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """``layer_decay``: learning rate of a layer as a share of the one above (Howard and Ruder 2018)."""
+    """``layer_decay``: learning rate of a layer as a share of the one above (Howard and Ruder 2018).
+
+    ``token_masking``, ``title_dropout`` and ``courtesy`` are the shares of tokens hidden, of letters read without
+    their title, and of letters that get a polite phrase before or behind them.
+    """
 
     epochs: int = 4
     batch: int = 32
@@ -20,6 +24,7 @@ class FitSettings:
     smoothing: float = 0.1
     token_masking: float = 0.05
     title_dropout: float = 0.15
+    courtesy: float = 0.0
     head_weight: dict[str, float] = field(
         default_factory=lambda: {"department": 1.0, "urgency": 0.5, "kind": 0.5, "scope": 0.2}
     )

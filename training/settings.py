@@ -19,10 +19,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """``initial``: ``starter``, a folder, or a Hugging Face name; ``layers``: its lower layers, 0 for all."""
+    """``initial``: ``starter``, a folder, or a Hugging Face name; ``layers``: its lower layers, 0 for all.
+
+    ``opinion_folds``: folds in which other models form the second opinion that the refinement learns from.
+    """
 
     initial: str = "starter"
     layers: int = 0
+    opinion_folds: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of a preset. ``encoder`` is None when only the lexical model is trained."""
+    """All of a preset. ``encoder`` is None when only the lexical model is trained; ``refine`` is its second pass."""
 
     name: str
     lexical: LexicalSettings
     encoder: EncoderSettings | None
     fit: FitSettings
+    refine: FitSettings | None = None
     sources: tuple[Source, ...] = ()
 
 
@@ -68,7 +73,7 @@ def load_settings(path: Path) -> Settings:
         raise FenboError(f"--config: {path} does not exist") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FenboError(f"--config: {path} is not TOML ({error})") from error
-    allowed = {"lexical", "encoder", "fit", "source"}
+    allowed = {"lexical", "encoder", "fit", "refine", "source"}
     unknown = sorted(tables.keys() - allowed)
     if unknown:
         raise FenboError(
@@ -79,6 +84,7 @@ def load_settings(path: Path) -> Settings:
         lexical=_build(LexicalSettings, tables.get("lexical", {}), path, "lexical"),
         encoder=_build(EncoderSettings, tables["encoder"], path, "encoder") if "encoder" in tables else None,
         fit=_build(FitSettings, tables.get("fit", {}), path, "fit"),
+        refine=_build(FitSettings, tables["refine"], path, "refine") if "refine" in tables else None,
         sources=tuple(_build(Source, table, path, "source") for table in tables.get("source", [])),
     )
 

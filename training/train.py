@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from eval.metrics.calibration import expected_calibration_error
 from eval.metrics.classification import accuracy, top_k_accuracy
 from model import bundle
-from model.calibration import Calibration, softmax
+from model.calibration import Calibration, DecisionThresholds, softmax
 from model.encoder import Encoder, Heads, Tokeniser
 from model.errors import FenboError
 from model.fingerprints import FILE as FINGERPRINTS
@@ -29,13 +29,14 @@ from model.records import Problem
 from model.router import Router, code_version
 from model.taxonomy import Taxonomy
 from training.beside import add_baseline, add_reference
-from training.calibrate import fit_blend, fit_decision, fit_head_blend, fit_urgency
+from training.calibrate import fit_blend, fit_cascade, fit_decision, fit_head_blend, fit_urgency
 from training.card import write_card
 from training.corpus import Corpus, held_back
 from training.heads import fit_head
 from training.lexical import fit_lexical
 from training.near_duplicates import near_duplicate_groups
 from training.reading import Columns, Letter, read_main, real_letters, to_corpus, with_sources
+from training.second_opinion import second_opinion
 from training.settings import Settings
 from training.splits import group_split
 
@@ -239,12 +240,13 @@ class _Parts:
         embedding, heads = None, None
         if settings.initial == "starter":
             soft, embedding, heads = self._from_starter()
-        plan = Plan(_initial(settings.initial), settings.layers, soft, embedding, heads)
+        plan = Plan(_initial(settings.initial), settings.layers, soft, embedding, heads, self._opinion)
         network = train_encoder(
             self.full,
             self.dev,
             plan,
             settings=self.request.settings.fit,
+            refine=self.request.settings.refine,
             work=_work(self.request),
             out=self.folder / "encoder",
         )
@@ -253,6 +255,18 @@ class _Parts:
             export_onnx(network, Path(scratch) / "encoder.onnx")
             quantise(Path(scratch) / "encoder.onnx", self.folder / "encoder.onnx")
         (self.folder / "encoder" / "heads.npz").replace(self.folder / "heads.npz")
+
+    def _opinion(self, vectors: F32) -> F32:
+        settings = self.request.settings
+        assert settings.encoder is not None
+        return second_opinion(
+            self.full,
+            vectors,
+            lexical=settings.lexical,
+            folds=settings.encoder.opinion_folds,
+            seed=settings.fit.seed,
+            say=self.say,
+        )
 
     def _from_starter(self) -> tuple[dict[str, F32], F32, Heads]:
         """What the starter says of the letters, so that heads without labels forget nothing (Li and Hoiem 2016)."""
@@ -276,12 +290,21 @@ class _Parts:
             )
         truth = dev.labels("department")
         self.say(f"calibrating on {len(dev):,} letters")
-        lexical = self.lexical_models["department"].scores(dev.documents)
+        words = {head: model.scores(dev.documents) for head, model in self.lexical_models.items()}
         heads = self._head_logits(dev)
-        blend = fit_blend(lexical, heads.get("department"), truth)
-        probabilities = blend.probabilities(lexical, heads.get("department"))
+        blend = fit_blend(words["department"], heads.get("department"), truth)
+        calibration = self._with_urgency_and_kind(Calibration(blend=blend, decision=DecisionThresholds()))
+        alone = blend.probabilities(words["department"], None)
+        probabilities = blend.probabilities(words["department"], heads.get("department"))
+        cascade = fit_cascade(alone, probabilities)
+        spared = cascade.sure(
+            alone,
+            calibration.urgency_blend.probabilities(words["urgency"], None),
+            calibration.kind_blend.probabilities(words["kind"], None),
+        )
+        probabilities[spared] = alone[spared]
         decision = fit_decision(probabilities, truth, self.columns.departments)
-        calibration = self._with_urgency_and_kind(Calibration(blend=blend, decision=decision))
+        calibration = dataclasses.replace(calibration, cascade=cascade, decision=decision)
         calibration.save(self.folder / "calibration.json")
         auto = probabilities.max(axis=1) >= decision.auto
         right = probabilities.argmax(axis=1) == truth
@@ -294,6 +317,7 @@ class _Parts:
             "calibration_error": round(expected_calibration_error(probabilities.max(axis=1), right), 4),
             "auto_share": round(float(auto.mean()), 4),
             "auto_right": round(float(right[auto].mean()), 4) if auto.any() else None,
+            "encoder_spared": round(float(spared.mean()), 4),
         }
 
     def _with_urgency_and_kind(self, calibration: Calibration) -> Calibration:
@@ -311,7 +335,7 @@ class _Parts:
         heads = self._head_logits(held)
         words = {head: self.lexical_models[head].scores(held.documents) for head in ("urgency", "kind")}
         urgency = fit_head_blend(heads["urgency"], words["urgency"], held.labels("urgency"))
-        probabilities = urgency.probabilities(heads["urgency"], words["urgency"])
+        probabilities = urgency.probabilities(words["urgency"], heads["urgency"])
         return dataclasses.replace(
             calibration,
             urgency_blend=urgency,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.calibration import softmax
-from training.calibrate import fit_blend, fit_decision
+from training.calibrate import fit_blend, fit_cascade, fit_decision
 
 
 def _letters(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,3 +49,18 @@ def test_the_blend_finds_the_temperature() -> None:
     assert blend.lexical_alone == pytest.approx(7, rel=0.1)
     both = fit_blend(np.zeros_like(logits), logits / 3, truth)
     assert both.encoder == pytest.approx(3, rel=0.1)
+
+
+def test_the_cascade_spares_the_encoder_only_where_it_would_say_the_same() -> None:
+    alone, _ = _letters(7, 4000)
+    together = alone.copy()
+    unsure = alone.max(axis=1) < 0.985
+    together[unsure] = np.roll(together[unsure], 1, axis=1)
+    bar = fit_cascade(alone, together).department
+    assert 0.985 <= bar < 1
+    assert (alone.argmax(axis=1) == together.argmax(axis=1))[alone.max(axis=1) >= bar].mean() >= 0.998
+
+
+def test_models_that_disagree_when_sure_have_no_cascade() -> None:
+    alone, _ = _letters(8, 2000)
+    assert fit_cascade(alone, np.roll(alone, 1, axis=1)).department > 1

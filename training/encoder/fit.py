@@ -26,12 +26,23 @@ F32 = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Token ids of each letter with its title and without, and what the tokenizer pads and masks with."""
+    """Token ids of each letter with its title and without, and of polite phrases without the framing tokens.
+
+    ``prefix`` is how many tokens stand before a letter's own; ``padding`` and ``masking`` are the tokenizer's.
+    """
 
     whole: Sequence[Sequence[int]]
     untitled: Sequence[Sequence[int]]
+    courtesies: Sequence[Sequence[int]]
+    prefix: int
     padding: int
     masking: int
+
+    def polite(self, letter: Sequence[int], generator: np.random.Generator) -> Sequence[int]:
+        """The letter with one of the phrases before or behind it."""
+        phrase = self.courtesies[generator.integers(len(self.courtesies))]
+        place = self.prefix if generator.random() < 0.5 else len(letter) - 1
+        return [*letter[:place], *phrase, *letter[place:]]
 
 
 def fit_encoder(
@@ -152,8 +163,7 @@ class _Goal:
             weight = self.weights[head][rows]
             total = total + share * allowed_loss(found[head], allowed[rows], weight, settings.smoothing)
             if head in self.soft:
-                ones = torch.ones_like(weight)
-                total = total + settings.soft_weight * soft_loss(found[head], self.soft[head][rows], ones)
+                total = total + settings.soft_weight * soft_loss(found[head], self.soft[head][rows], weight)
         if self.teacher is not None:
             total = total + settings.embedding_weight * embedding_loss(found["embedding"], self.teacher[rows])
         return total / len(rows)
@@ -216,11 +226,17 @@ def _identity(corpus: Corpus, settings: FitSettings) -> str:
 def _noisy_block(
     rows: NDArray[np.int64], tokens: Tokens, settings: FitSettings, generator: np.random.Generator
 ) -> Block:
-    """A block in which some titles are missing and some tokens masked, as in real channels."""
+    """A block in which some titles are missing, some letters padded and some tokens masked, as in real channels."""
     drop = generator.random(len(rows)) < settings.title_dropout
     chosen = [
         tokens.untitled[row] if gone else tokens.whole[row] for row, gone in zip(rows, drop, strict=True)
     ]
+    if settings.courtesy:
+        polite = generator.random(len(rows)) < settings.courtesy
+        chosen = [
+            tokens.polite(letter, generator) if more else letter
+            for letter, more in zip(chosen, polite, strict=True)
+        ]
     piece = block(np.arange(len(rows)), chosen, settings.longest, tokens.padding)
     hidden = torch.from_numpy(generator.random(piece.tokens.shape) < settings.token_masking)
     hidden &= (piece.mask == 1) & (piece.tokens > 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from training.encoder_settings import FitSettings
 
 F32 = NDArray[np.float32]
 
+COURTESIES = Path(__file__).parents[1] / "letters" / "courtesies.txt"
+"""Polite phrases, one a line, that change nothing of what a letter asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -28,7 +31,9 @@ class Plan:
 
     ``soft`` holds a teacher's probabilities (N, K) for heads that the letters have no labels for, and
     ``embedding`` its vectors (N, width); without them the initial encoder itself, whole, teaches the embedding.
-    ``heads`` are first weights by head name, where the classes are the same.
+    ``heads`` are first weights by head name, where the classes are the same. ``opinion``, given vectors of the
+    untouched encoder, says what models that never saw a letter think its department is (N, K): asked for the
+    refinement only.
     """
 
     initial: str
@@ -36,6 +41,7 @@ class Plan:
     soft: dict[str, F32]
     embedding: F32 | None
     heads: Heads | None
+    opinion: Callable[[F32], F32] | None = None
 
 
 def device_name() -> str:
@@ -44,11 +50,19 @@ def device_name() -> str:
 
 
 def train_encoder(
-    corpus: Corpus, dev: Corpus, plan: Plan, *, settings: FitSettings, work: Path, out: Path
+    corpus: Corpus,
+    dev: Corpus,
+    plan: Plan,
+    *,
+    settings: FitSettings,
+    refine: FitSettings | None = None,
+    work: Path,
+    out: Path,
 ) -> Network:
     """Fit on ``corpus``, stop by the department accuracy on ``dev``, save into the folder ``out``.
 
-    ``work`` keeps the checkpoint, so that a second call after a crash goes on.
+    ``refine`` goes over the letters a second time, with the plan's ``opinion`` beside their labels: what the first
+    time learned by heart is unlearned. ``work`` keeps the checkpoints, so that a second call after a crash goes on.
     """
     device = device_name()
     work.mkdir(parents=True, exist_ok=True)
@@ -67,17 +81,23 @@ def train_encoder(
         found = answers(current, dev_tokens, tokeniser.padding, device=device)["department"]
         return float((found.argmax(axis=1) == truth).mean())
 
-    fit_encoder(
-        network,
-        corpus,
-        tokens,
-        teacher=teacher,
-        soft=plan.soft,
-        settings=settings,
-        checkpoint=work / "encoder.pt",
-        validate=validate,
-        device=device,
-    )
+    def fit(soft: dict[str, F32], how: FitSettings, checkpoint: str) -> None:
+        fit_encoder(
+            network,
+            corpus,
+            tokens,
+            teacher=teacher,
+            soft=soft,
+            settings=how,
+            checkpoint=work / checkpoint,
+            validate=validate,
+            device=device,
+        )
+
+    fit(plan.soft, settings, "encoder.pt")
+    if refine is not None:
+        soft = plan.soft if plan.opinion is None else {**plan.soft, "department": plan.opinion(teacher)}
+        fit(soft, refine, "refined.pt")
     save_encoder(network, plan.initial, out)
     return network
 
@@ -107,9 +127,13 @@ def _head(module: torch.nn.Module) -> Head:
 
 
 def _tokens(documents: Sequence[Document], tokeniser: Tokeniser) -> Tokens:
+    prefix = len(tokeniser([""])[0]) - 1
+    courtesies = COURTESIES.read_text(encoding="utf-8").split("\n")
     return Tokens(
         whole=tokeniser([document.text for document in documents]),
         untitled=tokeniser([document.content or document.title for document in documents]),
+        courtesies=[ids[prefix:-1] for ids in tokeniser([phrase for phrase in courtesies if phrase])],
+        prefix=prefix,
         padding=tokeniser.padding,
         masking=tokeniser.masking,
     )
