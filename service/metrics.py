@@ -201,6 +201,10 @@ class Metrics:
             failures=self._batch_failures.labels(explain),
         )
 
+    def gauge(self, name: str, told: str, labels: tuple[str, ...]) -> Gauge:
+        """A gauge that somebody else sets; of several workers, the last one's word counts."""
+        return Gauge(name, told, labels, registry=self._registry, multiprocess_mode="mostrecent")
+
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All counts of all workers in the format that ``accept`` asks for, and its media type."""
         encode: Callable[[CollectorRegistry], bytes]

@@ -50,8 +50,15 @@ class Answer:
     kind: str
 
 
-def answers(connection: Connection, start: datetime, end: datetime, sample: AuditSample) -> list[Answer]:
-    """Answers to the tickets received from ``start`` until before ``end``, in order, shadows left out."""
+def answers(
+    connection: Connection, start: datetime, end: datetime, sample: AuditSample, *, newest: int | None = None
+) -> list[Answer]:
+    """Answers to the tickets received from ``start`` until before ``end``, in order, shadows left out.
+
+    At most the ``newest`` of them, so that who asks often need not read months.
+    """
+    if newest is not None:
+        start = _start_of_newest(connection, start, end, newest)
     within = and_(TICKETS.c.received_at >= start, TICKETS.c.received_at < end)
     asked: Select[Any] = (
         select(
@@ -91,6 +98,13 @@ def answers(connection: Connection, start: datetime, end: datetime, sample: Audi
     return [
         _answer(row, told[row.number], row.number in reviewed, sample) for row in connection.execute(asked)
     ]
+
+
+def _start_of_newest(connection: Connection, start: datetime, end: datetime, newest: int) -> datetime:
+    within = (TICKETS.c.received_at >= start, TICKETS.c.received_at < end)
+    asked = select(TICKETS.c.received_at).where(*within).order_by(TICKETS.c.received_at.desc())
+    found: datetime | None = connection.execute(asked.offset(newest - 1).limit(1)).scalar()
+    return start if found is None else found
 
 
 def _answer(row: Row[Any], told: Sequence[Row[Any]], reviewed: bool, sample: AuditSample) -> Answer:
