@@ -16,14 +16,29 @@ from starlette.middleware import Middleware
 from model.errors import FenboError
 from service import contract, validation
 from service.follower import Follower
+from service.intake import Intake
 from service.logs import configure_logging
+from service.matching.owner import Owner
+from service.matching.waiting import Waiting
 from service.metrics import Metrics
 from service.middleware.error_fence import ErrorFence
 from service.middleware.request_ids import RequestIds
 from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
 from service.predictor import Predictor
-from service.routes import bundles, health, keys, metrics, page, predict, taxonomy, webhooks
+from service.routes import (
+    bundles,
+    clusters,
+    corrections,
+    health,
+    keys,
+    metrics,
+    page,
+    predict,
+    taxonomy,
+    tickets,
+    webhooks,
+)
 from service.runtime import Runtime
 from service.security import guard
 from service.security.gate import Gate, KnownKey
@@ -63,6 +78,9 @@ def create_app(
 
     gate = Gate(settings, find)
 
+    waiting = Waiting(settings, storage)
+    owner = Owner(settings)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Written now, the first invalid request need not wait for it.
@@ -73,6 +91,8 @@ def create_app(
             runtime.fail(error)
         else:
             runtime.start()
+        waiting.start()
+        owner.start()
         shadow.start()
         follower.start()
         dispatcher.start()
@@ -83,6 +103,8 @@ def create_app(
             await follower.stop()
             await shadow.stop()
             await runtime.stop()
+            await waiting.stop()
+            await owner.stop()
             await asyncio.to_thread(storage.stop)
 
     app = FastAPI(
@@ -105,12 +127,25 @@ def create_app(
     app.state.settings = settings
     app.state.metrics = counts
     app.state.storage = storage
+    app.state.intake = Intake(settings, storage, waiting, counts)
     app.state.runtime = runtime
     app.state.shadow = shadow
     app.state.follower = follower
     app.state.gate = gate
     app.state.keyring = Keyring(storage)
-    for each in (predict, taxonomy, bundles, webhooks, keys, health, metrics, page):
+    for each in (
+        predict,
+        tickets,
+        corrections,
+        clusters,
+        taxonomy,
+        bundles,
+        webhooks,
+        keys,
+        health,
+        metrics,
+        page,
+    ):
         # Not include_router: that matches a request against every route several times over.
         app.router.routes.extend(copy(route) for route in each.router.routes)
     guard.install(app, gate)

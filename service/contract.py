@@ -33,6 +33,9 @@ DESCRIPTION: Final = """\
 
 TAGS: Final = [
     {"name": "分派", "description": "一件诉求该归谁办"},
+    {"name": "工单", "description": "存储、查询、办理结果；同一编号再发，答复不变"},
+    {"name": "审核", "description": "要人看的工单，以及人的意见"},
+    {"name": "同一事项", "description": "说的是同一件事的工单，以及近期热点"},
     {"name": "模型包", "description": "哪一个在答复，启用、退回、旁路试用"},
     {"name": "回调", "description": "发生的事，签名后通知别的系统"},
     {"name": "密钥", "description": "谁可以用、能做什么"},
@@ -195,6 +198,12 @@ _DETAILS: Final = {
     "unauthenticated": "请带上请求头 Authorization: Bearer <密钥>；密钥由管理员用 fenbo keys create 建立",
     "forbidden": "密钥 3f9a0c1b2d4e 的角色是 caller；这个接口需要：admin",
     "bundle-not-found": "bundle: 'city-3' is not in bundles; there are: city-1, city-2",
+    "ticket-not-found": "没有存过编号为 'LH20260512000381' 的工单",
+    "cluster-not-found": "没有编号为 'C17' 的同一事项",
+    "ticket-conflict": "编号 'LH20260512000381' 已存过不同的内容；内容有变请换一个编号",
+    "same-reviewer": "第二意见是 '审核员07' 请的，要由另一个人给出",
+    "taxonomy-refused": "code: 'SBJ' is already retired; its last day is 2026-06-30",
+    "text-purged": "编号 'LH20240512000381' 的内容已过保存期，当时的答复不再保留",
     "webhook-not-found": "没有名为 '5d1c2b3a4f6e7081' 的回调",
     "key-not-found": "没有编号为 '3f9a0c1b2d4e' 的密钥；全部密钥见 fenbo keys list",
     "last-admin-key": "这是最后一个管理员密钥；请先建立另一个，或在服务器上用 fenbo keys revoke",

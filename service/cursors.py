@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from service.problems import INVALID_REQUEST, FieldError, Problem
+from service.problems import FieldError, Problem, invalid_field
 
 Cursor = Annotated[
     str | None, Field(default=None, max_length=200, description="上一页的 next_cursor；第一页不给")
 ]
+_END = 2**62
+
 Limit = Annotated[int, Field(ge=1, le=200, description="一页最多几件")]
 
 
@@ -27,12 +29,24 @@ def read_numbers(cursor: str | None, *, parts: int) -> tuple[int, ...] | None:
     if cursor is None:
         return None
     place = _place(cursor)
-    if len(place) != parts or not all(isinstance(each, int) and 0 <= each < 2**62 for each in place):
+    if len(place) != parts or not all(isinstance(each, int) and 0 <= each < _END for each in place):
         raise _invalid()
     return tuple(place)
 
 
-def _place(cursor: str) -> list[int]:
+def read_number_and_name(cursor: str | None) -> tuple[int, str] | None:
+    """The whole number and the name that `written` was given; None for the first page. Raises `Problem`."""
+    if cursor is None:
+        return None
+    place = _place(cursor)
+    if len(place) == 2:
+        number, name = place
+        if isinstance(number, int) and 0 <= number < _END and isinstance(name, str) and "\0" not in name:
+            return number, name
+    raise _invalid()
+
+
+def _place(cursor: str) -> list[Any]:
     try:
         content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         place = json.loads(content)
@@ -44,7 +58,6 @@ def _place(cursor: str) -> list[int]:
 
 
 def _invalid() -> Problem:
-    error = FieldError(
-        "cursor", "not_allowed", "不是本接口给出的 next_cursor", allowed="上一页答复里的 next_cursor"
+    return invalid_field(
+        FieldError("cursor", "not_allowed", "不是本接口给出的", allowed="上一页答复里的 next_cursor")
     )
-    return Problem(INVALID_REQUEST, "1 处不合要求：cursor 不是本接口给出的 next_cursor", errors=[error])

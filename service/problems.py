@@ -42,9 +42,15 @@ NOT_FOUND = ProblemKind("not-found", 404, "没有这个地址")
 BUNDLE_NOT_FOUND = ProblemKind("bundle-not-found", 404, "没有这个模型包")
 KEY_NOT_FOUND = ProblemKind("key-not-found", 404, "没有这个密钥")
 WEBHOOK_NOT_FOUND = ProblemKind("webhook-not-found", 404, "没有这个回调")
+TICKET_NOT_FOUND = ProblemKind("ticket-not-found", 404, "没有这件工单")
+CLUSTER_NOT_FOUND = ProblemKind("cluster-not-found", 404, "没有这个同一事项")
 METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", 405, "这个地址不支持这种请求方法")
 BUNDLE_REFUSED = ProblemKind("bundle-refused", 409, "模型包没有更换，原来的照常答复")
 LAST_ADMIN_KEY = ProblemKind("last-admin-key", 409, "最后一个管理员密钥不能吊销")
+TICKET_CONFLICT = ProblemKind("ticket-conflict", 409, "这个工单编号已存过不同的内容")
+SAME_REVIEWER = ProblemKind("same-reviewer", 409, "第二意见要由另一个人给出")
+TAXONOMY_REFUSED = ProblemKind("taxonomy-refused", 409, "目录没有更改")
+TEXT_PURGED = ProblemKind("text-purged", 410, "这件工单的内容已过保存期")
 TOO_LARGE = ProblemKind("too-large", 413, "请求体太大")
 UNSUPPORTED_MEDIA_TYPE = ProblemKind("unsupported-media-type", 415, "请求体的类型不受支持")
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "请求里有不合要求的内容")
@@ -66,10 +72,16 @@ KINDS: Final = (
     BUNDLE_NOT_FOUND,
     KEY_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
+    TICKET_NOT_FOUND,
+    CLUSTER_NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
     BUNDLE_REFUSED,
     LAST_ADMIN_KEY,
+    TICKET_CONFLICT,
+    SAME_REVIEWER,
+    TAXONOMY_REFUSED,
+    TEXT_PURGED,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     INVALID_REQUEST,
@@ -130,6 +142,15 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem as a response. At most 20 of ``errors`` are listed."""
+    body = problem_body(kind, detail, request_id=request_id, errors=errors)
+    content = json.dumps(body, ensure_ascii=False).encode("utf-8")
+    return Response(content, kind.status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def problem_body(
+    kind: ProblemKind, detail: str, *, request_id: str, errors: Sequence[FieldError] = ()
+) -> dict[str, Any]:
+    """A problem as JSON (RFC 9457, 3.1). At most 20 of ``errors`` are listed."""
     body: dict[str, Any] = {
         "type": kind.type,
         "title": kind.title,
@@ -139,8 +160,12 @@ def problem_response(
     }
     if errors:
         body["errors"] = [_form(error) for error in errors[:_MOST_ERRORS]]
-    content = json.dumps(body, ensure_ascii=False).encode("utf-8")
-    return Response(content, kind.status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+    return body
+
+
+def invalid_field(error: FieldError) -> Problem:
+    """422 about one field."""
+    return Problem(INVALID_REQUEST, f"1 处不合要求：{error.field} {error.message}", errors=[error])
 
 
 def not_ready(detail: str, *, retry_after: float = 1.0) -> Problem:

@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(
         default=15.0, gt=0, le=600, description="A body must have arrived within."
     )
+    stream_idle_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="A caller who streams may pause for so long."
+    )
     shutdown_seconds: int = Field(default=30, ge=1, le=3600, description="Time to finish what was accepted.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -13,7 +14,17 @@ from starlette.responses import Response
 from model.text.mask import mask
 from service.contract import known_fields
 from service.middleware.request_ids import request_id_of
-from service.problems import INVALID_REQUEST, FieldError, Problem, kind_of, problem_response, shown
+from service.problems import (
+    INVALID_REQUEST,
+    STORAGE_UNAVAILABLE,
+    FieldError,
+    Problem,
+    kind_of,
+    problem_response,
+    retry_after_header,
+    shown,
+)
+from service.storage import StorageUnavailable
 
 # Any other string may be a citizen's words in the wrong place.
 _SHOWN_STRINGS: Final = frozenset(
@@ -21,6 +32,8 @@ _SHOWN_STRINGS: Final = frozenset(
 )
 _LONGEST_SHOWN: Final = 40
 _LONGEST_NAME: Final = 64
+
+_log = structlog.get_logger("service.storage")
 
 _Told = tuple[str, str, str | None]
 """Code, message, what is allowed."""
@@ -55,6 +68,7 @@ def install(app: FastAPI) -> None:
     """Answer every error of ``app`` as problem details."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(StorageUnavailable, _without_storage)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -67,6 +81,18 @@ async def _refused(request: Request, error: Exception) -> Response:
     kind = kind_of(error.status_code)
     return problem_response(
         kind, _ADVICE.get(error.status_code, kind.title), request_id=request_id, headers=error.headers
+    )
+
+
+async def _without_storage(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StorageUnavailable)
+    # What the database says may name hosts and files: it is for the log.
+    _log.error("storage unavailable", reason=str(error))
+    return problem_response(
+        STORAGE_UNAVAILABLE,
+        "数据库此刻不可用，这次请求没有存下来；请按 Retry-After 稍后原样再发",
+        request_id=request_id_of(request.scope),
+        headers={"Retry-After": retry_after_header(error.retry_after)},
     )
 
 
@@ -90,6 +116,13 @@ def _operation(request: Request) -> Mapping[str, Any]:
         request.app.openapi()["paths"].get(path, {}).get(request.method.lower(), {})
     )
     return operation
+
+
+def field_errors(
+    errors: Sequence[Mapping[str, Any]], contract: Mapping[str, Any], operation: Mapping[str, Any]
+) -> list[FieldError]:
+    """What pydantic found wrong with a body that it was given itself, told as of ``operation``'s body."""
+    return [_field_error({**each, "loc": ("body", *each["loc"])}, contract, operation) for each in errors]
 
 
 def _field_error(

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.follower import Follower
+from service.intake import Intake
 from service.metrics import Metrics
 from service.runtime import Runtime
 from service.security.gate import Gate
@@ -54,6 +55,11 @@ async def _storage(request: Request) -> Storage:
     return storage
 
 
+async def _intake(request: Request) -> Intake:
+    intake: Intake = request.app.state.intake
+    return intake
+
+
 async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
@@ -68,7 +74,8 @@ TheMetrics = Annotated[Metrics, Depends(_metrics)]
 TheFollower = Annotated[Follower, Depends(_follower)]
 TheGate = Annotated[Gate, Depends(_gate)]
 TheKeyring = Annotated[Keyring, Depends(_keyring)]
-TheSettings = Annotated[Settings, Depends(_settings)]
 TheShadow = Annotated[Shadow, Depends(_shadow)]
 TheStorage = Annotated[Storage, Depends(_storage)]
+TheIntake = Annotated[Intake, Depends(_intake)]
+TheSettings = Annotated[Settings, Depends(_settings)]
 ThePrincipal = Annotated[Principal, Depends(_principal)]

@@ -17,6 +17,8 @@ MOST_CONTENT_CHARACTERS: Final = 100_000
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _VISIBLE: Final = r"[^\s\x00-\x1f\x7f-\x9f]"
 NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
+STORED_ID: Final = r"^[^/\x00-\x1f\x7f-\x9f]+$"
+"""An id that can stand in an address: without slashes and control characters."""
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
@@ -131,3 +133,15 @@ class PostedTicket(BaseModel):
             reporter_hash=self.reporter_hash or "",
             anonymous=bool(self.anonymous),
         )
+
+
+class TicketToStore(PostedTicket):
+    """一件要存储的诉求。content 和 ticket_id 必填；没有列出的字段会被拒绝，并指明是哪一个。"""
+
+    ticket_id: str = Field(
+        min_length=1,
+        max_length=128,
+        pattern=STORED_ID,
+        description="工单编号，由工单系统给出，不含斜杠。同一编号、同样内容再发，答复不变；内容不同的答 409。",
+        examples=["LH20260512000381"],
+    )

@@ -37,6 +37,19 @@ PERMISSIONS: Final[Mapping[str, Allowed]] = {
     # asking
     "predict": _ALL,
     "get_taxonomy": _ALL,
+    # tickets
+    "store_ticket": _CALLER,
+    "list_tickets": _ALL,
+    "get_ticket": _ALL,
+    "record_outcome": _CALLER_OR_DESK,
+    "review_ticket": _DESK,
+    "list_reviews": _READING,
+    "list_clusters": _ALL,
+    "get_cluster": _ALL,
+    "hot_topics": _ALL,
+    "list_taxonomies": _ALL,
+    "put_department": _ADMIN,
+    "retire_department": _ADMIN,
     # bundles
     "list_bundles": _READING,
     "shadow_bundle": _SCIENCE,

@@ -80,7 +80,7 @@ def append(connection: Connection, entries: Sequence[Entry]) -> Head:
     last = head(connection)
     rows: list[dict[str, Any]] = []
     for entry in entries:
-        row = {
+        row: dict[str, Any] = {
             "sequence": last.sequence + 1,
             "at": at,
             "actor": entry.actor,

@@ -80,8 +80,8 @@ def add_outcomes(connection: Connection, outcomes: Sequence[NewOutcome]) -> list
         ticket = tickets.get(each.ticket_id)
         other = tickets.get(each.other_id) if each.other_id else None
         if ticket is None or (each.other_id and other is None):
-            missing = each.ticket_id if ticket is None else each.other_id
-            results.append(UnknownTicket(f"ticket_id {missing!r} is not stored"))
+            missing = each.ticket_id if ticket is None or each.other_id is None else each.other_id
+            results.append(UnknownTicket(missing))
             continue
         if other is not None and other["number"] == ticket["number"]:
             results.append(NotMergeable(f"ticket {each.ticket_id!r} was ruled on with itself"))
@@ -132,7 +132,7 @@ def add_reviews(connection: Connection, reviews: Sequence[NewReview]) -> list[Re
     for each in reviews:
         ticket = tickets.get(each.ticket_id)
         if ticket is None:
-            results.append(UnknownTicket(f"ticket_id {each.ticket_id!r} is not stored"))
+            results.append(UnknownTicket(each.ticket_id))
             continue
         if ticket["review"] == "second_opinion" and asked.get(ticket["number"]) == each.by:
             results.append(SameReviewer(f"{each.by!r} asked for the second opinion and cannot give it"))

@@ -32,6 +32,7 @@ from service.settings import Settings
 
 WRITE_LOCK: Final = 0x66656E626F
 """Advisory lock of PostgreSQL that a writing transaction holds."""
+_OWNER_LOCK: Final = WRITE_LOCK + 1
 _LOCK_MILLISECONDS: Final = 10_000
 _READERS: Final = 8
 _OUR_FAULT: Final = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
@@ -50,8 +51,11 @@ class Database:
     ``file`` is the SQLite file, None for PostgreSQL.
     """
 
-    def __init__(self, url: URL) -> None:
-        """Raises `FenboError` for a URL of another kind of database; connects to nothing yet."""
+    def __init__(self, url: URL, *, durable: bool = True) -> None:
+        """Connects to nothing yet. Without ``durable`` a power cut may take back what was written last.
+
+        Raises `FenboError` for a URL of another kind of database.
+        """
         backend = url.get_backend_name()
         if backend not in ("sqlite", "postgresql"):
             raise FenboError(f"database_url begins with {backend!r}; allowed: postgresql://…, sqlite:///FILE")
@@ -62,11 +66,11 @@ class Database:
                 raise FenboError("database_url names no file; allowed: sqlite:///FILE")
             self.file = Path(url.database).resolve()
             self.url = url.set(database=str(self.file))
-            self._writer = _sqlite_engine(self.file, "BEGIN IMMEDIATE", readers=0)
+            self._writer = _sqlite_engine(self.file, "BEGIN IMMEDIATE", readers=0, durable=durable)
             self._reader = _sqlite_engine(self.file, "BEGIN", readers=_READERS)
         else:
             self.url = url.set(drivername="postgresql+psycopg")
-            self._writer = _postgresql_engine(self.url, readers=0)
+            self._writer = _postgresql_engine(self.url, readers=0, durable=durable)
             self._reader = _postgresql_engine(self.url, readers=_READERS)
         self._inode: int | None = None
 
@@ -85,6 +89,24 @@ class Database:
                 if not self.is_sqlite:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})"))
                 yield connection
+
+    @contextmanager
+    def owning(self) -> Iterator[bool]:
+        """Whether this process is the one, of all on PostgreSQL, that compares tickets; it is until the block ends.
+
+        With SQLite always: there a lock in the data folder decides.
+        """
+        if self.is_sqlite:
+            yield True
+            return
+        with self._translated(), self._reader.connect() as connection:
+            owned = connection.execute(text(f"SELECT pg_try_advisory_lock({_OWNER_LOCK})")).scalar()
+            connection.rollback()
+            try:
+                yield bool(owned)
+            finally:
+                if owned:
+                    connection.execute(text(f"SELECT pg_advisory_unlock({_OWNER_LOCK})"))
 
     def forget_connections(self) -> None:
         """Close those that are idle; the next use opens new ones."""
@@ -132,7 +154,7 @@ def database_url(settings: Settings) -> URL:
         ) from None
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, *, durable: bool = True) -> Database:
     """The database of the settings, its tables brought up to date.
 
     Raises:
@@ -142,7 +164,7 @@ def open_database(settings: Settings) -> Database:
     from service.storage.migrate import migrate
 
     try:
-        database = Database(database_url(settings))
+        database = Database(database_url(settings), durable=durable)
     except ModuleNotFoundError as error:
         raise MissingExtra("psycopg", "postgres") from error
     try:
@@ -171,7 +193,7 @@ def _make_file(file: Path) -> None:
         )
 
 
-def _sqlite_engine(file: Path, begin: str, *, readers: int) -> Engine:
+def _sqlite_engine(file: Path, begin: str, *, readers: int, durable: bool = True) -> Engine:
     address = f"{file.as_uri()}?mode=rw"
 
     def connect() -> sqlite3.Connection:
@@ -193,7 +215,7 @@ def _sqlite_engine(file: Path, begin: str, *, readers: int) -> Engine:
             cursor.execute("PRAGMA query_only = ON")
         else:
             cursor.execute("PRAGMA journal_mode = WAL")
-            cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA busy_timeout = {_LOCK_MILLISECONDS}")
         cursor.execute("PRAGMA cache_size = -16384")
@@ -206,8 +228,10 @@ def _sqlite_engine(file: Path, begin: str, *, readers: int) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: URL, *, readers: int) -> Engine:
+def _postgresql_engine(url: URL, *, readers: int, durable: bool = True) -> Engine:
     options = f"-c lock_timeout={_LOCK_MILLISECONDS} -c statement_timeout=60000 -c timezone=UTC"
+    if not durable:
+        options += " -c synchronous_commit=off"
     if readers:
         options += " -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
     return create_engine(

@@ -29,6 +29,10 @@ class TicketConflict(FenboError):
 class UnknownTicket(FenboError):
     """No ticket is stored under this id."""
 
+    def __init__(self, ticket_id: str) -> None:
+        super().__init__(f"ticket_id {ticket_id!r} is not stored")
+        self.ticket_id = ticket_id
+
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
@@ -199,7 +203,7 @@ def store_shadows(connection: Connection, shadows: Sequence[ShadowPrediction]) -
     for each in shadows:
         number = numbers.get(each.ticket_id)
         if number is None:
-            results.append(UnknownTicket(f"ticket_id {each.ticket_id!r} is not stored"))
+            results.append(UnknownTicket(each.ticket_id))
             continue
         row = prediction_row(its_id + len(rows), number, each.prediction, each.answer, each.at, shadow=True)
         rows.append(row)
@@ -213,7 +217,7 @@ def find(connection: Connection, ticket_id: str) -> Row[Any]:
     """The ticket's row. Raises `UnknownTicket`."""
     row = connection.execute(select(TICKETS).where(TICKETS.c.ticket_id == ticket_id)).first()
     if row is None:
-        raise UnknownTicket(f"ticket_id {ticket_id!r} is not stored")
+        raise UnknownTicket(ticket_id)
     return row
 
 
@@ -224,6 +228,16 @@ def predictions(connection: Connection, number: int) -> Sequence[Row[Any]]:
         .where(PREDICTIONS.c.ticket == number)
         .order_by(PREDICTIONS.c.shadow, PREDICTIONS.c.id)
     ).all()
+
+
+def probabilities(connection: Connection, numbers: Sequence[int]) -> dict[int, float]:
+    """The answered prediction's probability of its department, by ticket number."""
+    rows = connection.execute(
+        select(PREDICTIONS.c.ticket, PREDICTIONS.c.probability).where(
+            PREDICTIONS.c.ticket.in_(numbers), PREDICTIONS.c.shadow.is_(False)
+        )
+    )
+    return {row.ticket: row.probability for row in rows}
 
 
 def verdict(connection: Connection, number: int) -> Row[Any] | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +23,16 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.service.fixture_router import FixtureRouter
+
+
+def _folder_that_does_not_stay() -> str:
+    folder = tempfile.mkdtemp(prefix="fenbo-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+# For every service that a test starts, in this process or another, unless it names a folder itself.
+os.environ["FENBO_DATA_DIR"] = _folder_that_does_not_stay()
 
 PATIENT = Settings(queue_wait_ms=60_000, dev=True, registry=Path("no-bundles-here"))
 """Refuses nobody for being late: the machine that runs the tests may be slow."""
@@ -44,8 +58,11 @@ class Running:
 
 
 def opened(settings: Settings | None) -> Settings:
-    """The settings with the gate open, for tests of what is behind it."""
-    return PATIENT if settings is None else settings.model_copy(update={"dev": True})
+    """The settings with the gate open, for tests of what is behind it; rows go to a folder that does not stay."""
+    settings = (settings or PATIENT).model_copy(update={"dev": True})
+    if settings.data_dir != Settings().data_dir:
+        return settings
+    return settings.model_copy(update={"data_dir": Path(_folder_that_does_not_stay())})
 
 
 @contextmanager

@@ -1,0 +1,418 @@
+"""Compares stored tickets in order of their numbers and writes what it finds back as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import structlog
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from model.duplicates.finder import DuplicateFinder, Verdict
+from model.duplicates.hot import HotTopic, hot_topics
+from model.duplicates.score import PairScorer
+from model.errors import FenboError
+from model.place import PlaceFinder
+from model.ticket import Location, Ticket
+from service.storage import Database, StorageUnavailable
+from service.storage.tables import CLUSTERS, HOT_TOPICS, META, OUTCOMES, TICKETS, VECTORS, VERDICTS
+
+STATE: Final = "matching"
+_MOST_TOGETHER: Final = 64
+_TOPIC_DAYS: Final = 30
+_MOST_NAMED: Final = 500
+
+_log = structlog.get_logger("service.matching")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far the comparing has come, as it stands in the database.
+
+    ``index`` names the finder's own rows; one with another name begins a new ``epoch``, whose clusters have names
+    of their own. ``through`` is the last ticket compared, ``ruled`` the last outcome that was obeyed.
+    """
+
+    space: str = ""
+    index: str = ""
+    epoch: int = -1
+    through: int = 0
+    ruled: int = 0
+
+
+class Matcher:
+    """The one process that compares. Used from one thread."""
+
+    def __init__(self, database: Database, folder: Path, *, scorer: PairScorer, window_days: int) -> None:
+        """``folder`` holds an index for each vector space; all of them can be made again from the rows."""
+        self._database = database
+        self._folder = folder
+        self._scorer = scorer
+        self._window = timedelta(days=window_days)
+        self._finder: DuplicateFinder | None = None
+        self._state = State()
+        with database.reading() as connection:
+            self._state = _state(connection)
+
+    @property
+    def through(self) -> int:
+        """The number of the last ticket that was compared."""
+        return self._state.through
+
+    def step(self) -> list[int]:
+        """Compare what is new, some tickets at a time; their numbers, none when nothing was new.
+
+        Raises `service.storage.StorageUnavailable`.
+        """
+        with self._database.reading() as connection:
+            rows = _tickets_after(connection, self._state.through)
+            rulings = _rulings_after(connection, self._state.ruled, through=self._state.through)
+        if rows:
+            self._compare(rows)
+        elif rulings:
+            self._obey(rulings)
+        return [row.number for row in rows]
+
+    def refresh_topics(self) -> None:
+        """Write down what is hot now."""
+        if self._finder is None:
+            return
+        now = datetime.now(UTC)
+        topics = hot_topics(self._finder.store, now=now, since=now - timedelta(days=_TOPIC_DAYS))
+        with self._database.writing() as connection:
+            connection.execute(delete(HOT_TOPICS))
+            if topics:
+                rows = [
+                    {"place": place, "at": now, "topic": self._topic_text(topic)}
+                    for place, topic in enumerate(topics, start=1)
+                ]
+                connection.execute(insert(HOT_TOPICS), rows)
+
+    def close(self) -> None:
+        """Write a snapshot, so that the next start is quick, and let go."""
+        if self._finder is not None:
+            self._finder.close()
+            self._finder = None
+
+    def _compare(self, rows: Sequence[Row[Any]]) -> None:
+        rows = _of_one_space(rows)
+        space = rows[0].space
+        if space is not None and (self._finder is None or space != self._state.space):
+            self._open(space)
+        now = datetime.now(UTC)
+        verdicts: list[dict[str, Any]] = []
+        moves: list[tuple[str, tuple[str, ...]]] = []
+        settled: dict[str, tuple[str, ...]] = {}
+        for row in rows:
+            again = self._finder is not None and self._finder.store.ticket(row.ticket_id) is not None
+            verdict = self._verdict(row)
+            verdicts.append(self._row(row.number, verdict, now))
+            if verdict is not None:
+                moves.append((self._name(verdict.cluster), tuple(map(self._name, verdict.merged))))
+                if again:
+                    # Compared before we were stopped, and not written down: what it merged then is not known now.
+                    assert self._finder is not None
+                    settled[self._name(verdict.cluster)] = self._finder.members(verdict.cluster)
+        state = replace(self._state, through=rows[-1].number)
+        with self._database.writing() as connection:
+            known = set(
+                connection.scalars(
+                    select(VERDICTS.c.ticket).where(
+                        VERDICTS.c.ticket.in_([each["ticket"] for each in verdicts])
+                    )
+                )
+            )
+            fresh = [each for each in verdicts if each["ticket"] not in known]
+            if fresh:
+                connection.execute(insert(VERDICTS), fresh)
+            touched: set[str] = set()
+            for each in verdicts:
+                if each["cluster"] is not None:
+                    _assign(connection, [each["ticket"]], each["cluster"])
+                    touched.add(each["cluster"])
+            for cluster, merged in moves:
+                if merged:
+                    connection.execute(
+                        update(TICKETS).where(TICKETS.c.cluster.in_(merged)).values(cluster=cluster)
+                    )
+                    touched |= {cluster, *merged}
+            for cluster, members in settled.items():
+                touched |= _move(connection, members, cluster)
+            _count_again(connection, touched)
+            _keep_state(connection, state, known=self._state)
+        self._state = state
+
+    def _verdict(self, row: Row[Any]) -> Verdict | None:
+        if row.vector is None or row.content is None:
+            return None
+        assert self._finder is not None
+        try:
+            return self._finder.add(
+                _ticket(row),
+                np.frombuffer(row.vector, dtype="<f2").astype(np.float32),
+                kind=row.kind,
+                department=row.department,
+            )
+        except FenboError as error:
+            # One letter that cannot be compared must not hold up all that come after it.
+            _log.error("a ticket could not be compared", number=row.number, reason=type(error).__name__)
+            return None
+
+    def _row(self, number: int, verdict: Verdict | None, now: datetime) -> dict[str, Any]:
+        if verdict is None:
+            return {
+                "ticket": number,
+                "at": now,
+                "cluster": None,
+                "duplicate_of": None,
+                "probability": None,
+                "originals": "[]",
+            }
+        originals = [
+            [each.ticket_id, self._name(each.cluster), each.probability] for each in verdict.originals
+        ]
+        return {
+            "ticket": number,
+            "at": now,
+            "cluster": self._name(verdict.cluster),
+            "duplicate_of": verdict.duplicate_of,
+            "probability": verdict.probability,
+            "originals": json.dumps(originals, ensure_ascii=False),
+        }
+
+    def _obey(self, rulings: Sequence[Row[Any]]) -> None:
+        """Pass a person's word on two tickets on, and move what moved."""
+        moved: dict[str, str] = {}
+        for row in rulings:
+            if self._finder is None:
+                break
+            try:
+                one, other = self._finder.verdict(row.ticket_id), self._finder.verdict(row.other_id)
+                before = {*self._finder.members(one.cluster), *self._finder.members(other.cluster)}
+                self._finder.rule(
+                    row.ticket_id, row.other_id, same=row.kind == "merge", by=row.by, reason=row.reason or ""
+                )
+            except FenboError as error:
+                _log.warning("a ruling could not be obeyed", outcome=row.id, reason=type(error).__name__)
+                continue
+            for ticket_id in before:
+                moved[ticket_id] = self._name(self._finder.verdict(ticket_id).cluster)
+        state = replace(self._state, ruled=rulings[-1].id)
+        with self._database.writing() as connection:
+            touched: set[str] = set()
+            for cluster in sorted(set(moved.values())):
+                members = [ticket_id for ticket_id, its in moved.items() if its == cluster]
+                touched |= _move(connection, members, cluster)
+            _count_again(connection, touched)
+            _keep_state(connection, state, known=self._state)
+        self._state = state
+
+    def _open(self, space: str) -> None:
+        """Take up the index of a vector space; one that is not there, or not the one known, is filled first."""
+        self.close()
+        self._finder = DuplicateFinder(
+            self._scorer, folder=self._folder / space, places=PlaceFinder(), window_days=self._window.days
+        )
+        index = self._finder.store.identity
+        if index == self._state.index and space == self._state.space:
+            return
+        through = self._state.through
+        known = self._state
+        self._state = replace(known, space=space, index=index, epoch=known.epoch + 1, ruled=0)
+        self._fill(space, through, known)
+
+    def _fill(self, space: str, through: int, known: State) -> None:
+        """Compare again what came within the window: the rows are the truth, the index is made from them."""
+        assert self._finder is not None
+        since = datetime.now(UTC) - self._window
+        last = 0
+        while True:
+            with self._database.reading() as connection:
+                rows = [row for row in _tickets_after(connection, last, since=since) if row.number <= through]
+            if not rows:
+                break
+            last = rows[-1].number
+            for row in rows:
+                if row.space == space:
+                    self._verdict(row)
+            with self._database.writing() as connection:
+                touched: set[str] = set()
+                for row in rows:
+                    if row.space != space or self._finder.store.ticket(row.ticket_id) is None:
+                        continue
+                    cluster = self._name(self._finder.verdict(row.ticket_id).cluster)
+                    touched.add(cluster)
+                    if row.cluster is not None:
+                        touched.add(row.cluster)
+                    _assign(connection, [row.number], cluster)
+                _count_again(connection, touched)
+        with self._database.writing() as connection:
+            _keep_state(connection, self._state, known=known)
+
+    def _name(self, cluster: str) -> str:
+        """The public name: of the first epoch as the finder has it, later with the epoch's number."""
+        return cluster if self._state.epoch <= 0 else f"{cluster}-{self._state.epoch}"
+
+    def _topic_text(self, topic: HotTopic) -> str:
+        return json.dumps(
+            {
+                "cluster": self._name(topic.cluster),
+                "title": topic.title,
+                "size": topic.size,
+                "recent": topic.recent,
+                "expected": round(topic.expected, 2),
+                "growth": round(topic.growth, 2),
+                "surprise": round(topic.surprise, 2),
+                "reporters": topic.reporters,
+                "area": topic.area,
+                "places": topic.places,
+                "people": topic.people,
+                "departments": topic.departments,
+                "start": topic.start.isoformat(),
+                "end": topic.end.isoformat(),
+                "telling": topic.telling,
+            },
+            ensure_ascii=False,
+        )
+
+
+def _ticket(row: Row[Any]) -> Ticket:
+    return Ticket(
+        content=row.content,
+        ticket_id=row.ticket_id,
+        title=row.title or "",
+        created_at=row.created_at or row.received_at,
+        location=Location(
+            address=row.address or "",
+            district=row.district or "",
+            street=row.street or "",
+            community=row.community or "",
+            longitude=row.longitude,
+            latitude=row.latitude,
+        ),
+        reporter_hash=row.reporter or "",
+    )
+
+
+def _tickets_after(connection: Connection, number: int, *, since: datetime | None = None) -> list[Row[Any]]:
+    query = (
+        select(TICKETS, VECTORS.c.space, VECTORS.c.vector)
+        .outerjoin(VECTORS, VECTORS.c.ticket == TICKETS.c.number)
+        .where(TICKETS.c.number > number)
+        .order_by(TICKETS.c.number)
+        .limit(_MOST_TOGETHER)
+    )
+    if since is not None:
+        query = query.where(TICKETS.c.received_at >= since)
+    return list(connection.execute(query).all())
+
+
+def _of_one_space(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    """The first of them, as long as their vectors may be compared."""
+    space = rows[0].space
+    for place, row in enumerate(rows):
+        if row.space != space:
+            return rows[:place]
+    return rows
+
+
+def _rulings_after(connection: Connection, number: int, *, through: int) -> Sequence[Row[Any]]:
+    one, other = TICKETS.alias("one"), TICKETS.alias("other")
+    query = (
+        select(
+            OUTCOMES.c.id,
+            OUTCOMES.c.kind,
+            OUTCOMES.c.by,
+            OUTCOMES.c.reason,
+            one.c.ticket_id,
+            other.c.ticket_id.label("other_id"),
+        )
+        .join(one, one.c.number == OUTCOMES.c.ticket)
+        .join(other, other.c.number == OUTCOMES.c.other)
+        .where(
+            OUTCOMES.c.id > number,
+            OUTCOMES.c.kind.in_(("merge", "unmerge")),
+            OUTCOMES.c.ticket <= through,
+            OUTCOMES.c.other <= through,
+        )
+        .order_by(OUTCOMES.c.id)
+    )
+    rows: Sequence[Any] = connection.execute(query).all()
+    return rows
+
+
+def _assign(connection: Connection, numbers: Sequence[int], cluster: str) -> None:
+    connection.execute(update(TICKETS).where(TICKETS.c.number.in_(numbers)).values(cluster=cluster))
+
+
+def _move(connection: Connection, ticket_ids: Sequence[str], cluster: str) -> set[str]:
+    """Put tickets into a cluster; the names of all clusters whose size may have changed."""
+    touched = {cluster}
+    for start in range(0, len(ticket_ids), _MOST_NAMED):
+        these = TICKETS.c.ticket_id.in_(ticket_ids[start : start + _MOST_NAMED])
+        old = connection.scalars(select(TICKETS.c.cluster).where(these).distinct())
+        touched |= {each for each in old if each is not None}
+        connection.execute(update(TICKETS).where(these).values(cluster=cluster))
+    return touched
+
+
+def _count_again(connection: Connection, clusters: set[str]) -> None:
+    """Write the sizes of clusters whose tickets changed; those that are empty are gone."""
+    if not clusters:
+        return
+    names = sorted(clusters)
+    rows = connection.execute(
+        select(
+            TICKETS.c.cluster,
+            func.count().label("size"),
+            func.min(TICKETS.c.received_at).label("first_at"),
+            func.max(TICKETS.c.received_at).label("last_at"),
+            func.max(TICKETS.c.number).label("last_ticket"),
+            func.max(TICKETS.c.district).label("district"),
+        )
+        .where(TICKETS.c.cluster.in_(names))
+        .group_by(TICKETS.c.cluster)
+    ).all()
+    connection.execute(delete(CLUSTERS).where(CLUSTERS.c.name.in_(names)))
+    if rows:
+        connection.execute(
+            insert(CLUSTERS),
+            [
+                {
+                    "name": row.cluster,
+                    "size": row.size,
+                    "first_at": row.first_at,
+                    "last_at": row.last_at,
+                    "last_ticket": row.last_ticket,
+                    "district": row.district,
+                }
+                for row in rows
+            ],
+        )
+
+
+def _state(connection: Connection) -> State:
+    text = connection.execute(select(META.c.value).where(META.c.name == STATE)).scalar()
+    return State(**json.loads(text)) if text is not None else State()
+
+
+def _keep_state(connection: Connection, state: State, *, known: State) -> None:
+    """Write down how far we have come. Raises `StorageUnavailable` when another process went on meanwhile."""
+    if _state(connection) != known:
+        raise StorageUnavailable("another process compares tickets in this database")
+    value = json.dumps(
+        {
+            "space": state.space,
+            "index": state.index,
+            "epoch": state.epoch,
+            "through": state.through,
+            "ruled": state.ruled,
+        }
+    )
+    connection.execute(delete(META).where(META.c.name == STATE))
+    connection.execute(insert(META).values(name=STATE, value=value))
