@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.report import wording
+from eval.report.typeface import font_face
 from eval.slices import DIMENSION_NAMES
 from model.errors import MissingExtra
 
@@ -27,7 +28,8 @@ def render(template: str, **values: Any) -> str:
             **values,
         )
     )
-    return text
+    # Last, so that every character that the page shows is known.
+    return text.replace("<style>", f"<style>\n{font_face(text)}", 1)
 
 
 def _environment() -> Environment:
