@@ -47,6 +47,7 @@ from service.settings import Settings
 from service.shadow import Shadow
 from service.storage import Storage
 from service.storage.keys import find_key
+from service.taxonomy_keeper import TaxonomyKeeper
 from service.version import VERSION
 from service.webhooks.dispatcher import Dispatcher
 
@@ -80,6 +81,7 @@ def create_app(
 
     waiting = Waiting(settings, storage)
     owner = Owner(settings)
+    keeper = TaxonomyKeeper(storage, runtime)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -90,6 +92,7 @@ def create_app(
         except FenboError as error:
             runtime.fail(error)
         else:
+            await keeper.start()
             runtime.start()
         waiting.start()
         owner.start()
@@ -100,6 +103,7 @@ def create_app(
             yield
         finally:
             await dispatcher.stop()
+            await keeper.stop()
             await follower.stop()
             await shadow.stop()
             await runtime.stop()
@@ -128,6 +132,7 @@ def create_app(
     app.state.metrics = counts
     app.state.storage = storage
     app.state.intake = Intake(settings, storage, waiting, counts)
+    app.state.taxonomy_keeper = keeper
     app.state.runtime = runtime
     app.state.shadow = shadow
     app.state.follower = follower

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import structlog
 
 from model.errors import FenboError
+from model.taxonomy import Taxonomy
 from model.ticket import Ticket
 from service.batching import Batcher, BatchLimits, DeadlineExceeded, QueueFull
 from service.examples import WARM_UP_LETTERS
@@ -55,7 +56,10 @@ class BundleRefused(FenboError):
 
 
 class Runtime:
-    """Owns the model and its queue. All but ``state`` and ``failure`` is used on the event loop alone."""
+    """Owns the model and its queue. All but ``state`` and ``failure`` is used on the event loop alone.
+
+    ``editions`` are the taxonomies, by name, that were edited since bundles were made with them.
+    """
 
     def __init__(
         self,
@@ -68,6 +72,7 @@ class Runtime:
         self.state: State = "loading"
         self.failure: FenboError | None = None
         self.answering = None if predictor is None else Placed(predictor.versions.bundle, Path())
+        self.editions: dict[str, Taxonomy] = {}
         self._settings = settings
         self._metrics = metrics
         self._predictor = predictor
@@ -110,9 +115,7 @@ class Runtime:
     async def load(self, folder: Path) -> Predictor:
         """A bundle, loaded and warmed up beside the one that answers. Raises `BundleRefused`."""
         try:
-            predictor = await asyncio.to_thread(
-                load_predictor, self._settings.model_copy(update={"bundle": folder})
-            )
+            predictor = await asyncio.to_thread(self._loaded, folder)
             await asyncio.to_thread(self._warm_up, predictor)
         except FenboError as error:
             raise BundleRefused(str(error)) from error
@@ -127,6 +130,13 @@ class Runtime:
         self.answering = placed
         self._doubtful = False
         _log.info("bundle swapped", bundle=placed.name)
+
+    def replace(self, present: Predictor, changed: Predictor) -> bool:
+        """Answer with ``changed`` from the next batch on, if ``present`` still is what answers."""
+        if self._predictor is not present:
+            return False
+        self._predictor = changed
+        return True
 
     async def stop(self) -> None:
         """Finish what was accepted, within the settings' ``shutdown_seconds``."""
@@ -150,6 +160,15 @@ class Runtime:
         if timeout_seconds is None:
             timeout_seconds = self._settings.timeout_ms / 1000
         return self._queue(ticket, explain, timeout_seconds)
+
+    async def submit_quietly(self, ticket: Ticket) -> Predicted:
+        """Predict a ticket for which nobody waits, behind all others, however long that takes.
+
+        Raises `NotReady`, `service.batching.Closed`.
+        """
+        if self.state != "ready":
+            raise NotReady(f"the service is {self.state}")
+        return await self._queued(self._quiet, ticket, None)
 
     async def probe(self) -> None:
         """Return when the model can answer; predicts a letter if a prediction failed since the last success.
@@ -199,9 +218,7 @@ class Runtime:
         try:
             if self._predictor is None:
                 wanted = await asyncio.to_thread(Shelf(self._settings).wanted)
-                self._predictor = await asyncio.to_thread(
-                    load_predictor, self._settings.model_copy(update={"bundle": wanted.folder})
-                )
+                self._predictor = await asyncio.to_thread(self._loaded, wanted.folder)
                 self.answering = wanted
             await asyncio.to_thread(self._warm_up, self._predictor)
         except Exception as error:
@@ -212,6 +229,12 @@ class Runtime:
         seconds = round(asyncio.get_running_loop().time() - started, 3)
         versions = self._predictor.versions
         _log.info("ready", bundle=versions.bundle, taxonomy=versions.taxonomy, seconds=seconds)
+
+    def _loaded(self, folder: Path) -> Predictor:
+        """A bundle, predicting in the edition of its taxonomy that is in effect."""
+        predictor = load_predictor(self._settings.model_copy(update={"bundle": folder}))
+        edition = self.editions.get(predictor.taxonomy.name)
+        return predictor if edition is None else predictor.with_taxonomy(edition)
 
     def _warm_up(self, predictor: Predictor) -> None:
         # Twice each: the first run of a length allocates, the second shows that it lasts.

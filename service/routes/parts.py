@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from service.follower import Follower
 from service.intake import Intake
+from service.jobs.reception import Reception
 from service.metrics import Metrics
 from service.runtime import Runtime
 from service.security.gate import Gate
@@ -17,6 +18,7 @@ from service.security.principal import Principal
 from service.settings import Settings
 from service.shadow import Shadow
 from service.storage import Storage
+from service.taxonomy_keeper import TaxonomyKeeper
 
 
 # Coroutines, though they wait for nothing: FastAPI sends plain functions to a thread and back.
@@ -65,6 +67,16 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
+async def _taxonomy_keeper(request: Request) -> TaxonomyKeeper:
+    keeper: TaxonomyKeeper = request.app.state.taxonomy_keeper
+    return keeper
+
+
+async def _reception(request: Request) -> Reception:
+    reception: Reception = request.app.state.reception
+    return reception
+
+
 async def _principal(request: Request) -> Principal:
     return principal_of(request.scope)
 
@@ -74,8 +86,10 @@ TheMetrics = Annotated[Metrics, Depends(_metrics)]
 TheFollower = Annotated[Follower, Depends(_follower)]
 TheGate = Annotated[Gate, Depends(_gate)]
 TheKeyring = Annotated[Keyring, Depends(_keyring)]
+TheReception = Annotated[Reception, Depends(_reception)]
 TheShadow = Annotated[Shadow, Depends(_shadow)]
 TheStorage = Annotated[Storage, Depends(_storage)]
 TheIntake = Annotated[Intake, Depends(_intake)]
 TheSettings = Annotated[Settings, Depends(_settings)]
+TheTaxonomyKeeper = Annotated[TaxonomyKeeper, Depends(_taxonomy_keeper)]
 ThePrincipal = Annotated[Principal, Depends(_principal)]

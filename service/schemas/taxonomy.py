@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from typing import Literal
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from model.prediction import KindCode, UrgencyCode
 from model.taxonomy import Department, Taxonomy
+from service.schemas.ticket import NO_CONTROLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +116,65 @@ def _department(department: Department, on: date) -> DepartmentAnswer:
         successor=department.successor,
         in_force=department.is_live(on),
     )
+
+
+_Line = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_CONTROLS)]
+_Reason = Annotated[
+    str, Field(min_length=1, max_length=500, pattern=NO_CONTROLS, description="理由，记入历史")
+]
+
+
+class PutDepartment(BaseModel):
+    """一个单位。代码已有的改名、改职责；没有的新设。"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: _Line = Field(description="名称；改了的，原名自动列为曾用名", examples=["市人力资源和社会保障局"])
+    level: str | None = Field(
+        default=None, max_length=64, pattern=NO_CONTROLS, description="层级；不给时不变", examples=["city"]
+    )
+    matters: Annotated[tuple[_Line, ...], Field(max_length=500)] | None = Field(
+        default=None, description="典型事项；不给时不变", examples=[["劳动关系", "社会保险"]]
+    )
+    effective_from: date | None = Field(
+        default=None,
+        description="从哪一天（北京时间）起生效；不给时为今天。新设的单位从这一天起存在",
+        examples=["2026-07-01"],
+    )
+    reason: _Reason
+
+
+class RetireDepartment(BaseModel):
+    """撤销一个单位。"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    successor: str | None = Field(
+        default=None,
+        max_length=128,
+        description="由谁接手（代码）；不给的，此后不再分派这类诉求",
+        examples=["RSJ"],
+    )
+    on: date = Field(description="从哪一天（北京时间）起撤销", examples=["2026-07-01"])
+    reason: _Reason
+
+
+@dataclass(frozen=True, slots=True)
+class TaxonomyVersion:
+    """一版目录。"""
+
+    version: Annotated[str, Field(description="版本")]
+    name: Annotated[str, Field(description="哪一套目录")]
+    effective_from: Annotated[date, Field(description="从哪一天（北京时间）起生效")]
+    content_hash: Annotated[str, Field(description="内容的 SHA-256")]
+    at: Annotated[datetime, Field(description="何时改的，UTC")]
+    by: Annotated[str, Field(description="谁改的")]
+    reason: Annotated[str, Field(description="理由")]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxonomyVersions:
+    """运行中改过的各版目录，新的在前；一次也没有改过的为空，用的是模型包自带的一版。"""
+
+    in_use: Annotated[str, Field(description="正在使用的版本")]
+    versions: Annotated[tuple[TaxonomyVersion, ...], Field(description="各版")]
