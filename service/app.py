@@ -17,6 +17,8 @@ from model.errors import FenboError
 from service import contract, validation
 from service.follower import Follower
 from service.intake import Intake
+from service.jobs.reception import Reception
+from service.jobs.runner import Runner
 from service.logs import configure_logging
 from service.matching.owner import Owner
 from service.matching.waiting import Waiting
@@ -27,10 +29,12 @@ from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
 from service.predictor import Predictor
 from service.routes import (
+    batch,
     bundles,
     clusters,
     corrections,
     health,
+    jobs,
     keys,
     metrics,
     page,
@@ -73,6 +77,8 @@ def create_app(
     follower = Follower(settings, runtime, shadow, counts)
 
     dispatcher = Dispatcher(settings, storage, counts)
+    reception = Reception(storage, most_bytes=settings.job_max_bytes)
+    runner = Runner(settings, storage, runtime, counts)
 
     async def find(key_id: str) -> KnownKey | None:
         return await storage.read(partial(find_key, key_id=key_id))
@@ -99,10 +105,13 @@ def create_app(
         shadow.start()
         follower.start()
         dispatcher.start()
+        runner.start()
         try:
             yield
         finally:
+            await runner.stop()
             await dispatcher.stop()
+            reception.stop()
             await keeper.stop()
             await follower.stop()
             await shadow.stop()
@@ -137,14 +146,17 @@ def create_app(
     app.state.shadow = shadow
     app.state.follower = follower
     app.state.gate = gate
+    app.state.reception = reception
     app.state.keyring = Keyring(storage)
     for each in (
         predict,
         tickets,
+        batch,
         corrections,
         clusters,
         taxonomy,
         bundles,
+        jobs,
         webhooks,
         keys,
         health,

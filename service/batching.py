@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from model.errors import FenboError
+from service.priority import step_back
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,7 +47,7 @@ class BatchLimits:
     ``requests`` may wait at most, and none longer than about ``wait_seconds`` (estimated from past batches);
     a batch has at most ``batch_requests`` items whose lengths, padded to the longest, come to at most
     ``batch_characters``; ``window_seconds`` is the longest wait for companions; ``threads`` batches run
-    at a time.
+    at a time. One that ``gives_way`` works when other threads of the machine do not want to.
     """
 
     requests: int = 256
@@ -55,6 +56,7 @@ class BatchLimits:
     batch_characters: int = 16_384
     window_seconds: float = 0.002
     threads: int = 1
+    gives_way: bool = False
 
 
 class BatchObserver(Protocol):
@@ -149,7 +151,11 @@ class Batcher(Generic[Item, Result]):
 
     def start(self) -> None:
         """Begin to accept items. Called once, on the event loop."""
-        self._pool = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="inference")
+        self._pool = ThreadPoolExecutor(
+            self._limits.threads,
+            thread_name_prefix="inference",
+            initializer=step_back if self._limits.gives_way else None,
+        )
         self._dispatcher = asyncio.create_task(self._dispatch(), name="batcher")
         self._open = True
 

@@ -114,6 +114,9 @@ class Metrics:
             "fenbo_urgencies", "Predictions by urgency.", ("urgency",), registry=self._registry
         )
         self._kinds = Counter("fenbo_kinds", "Predictions by kind.", ("kind",), registry=self._registry)
+        self._job_letters = Counter(
+            "fenbo_job_letters", "Letters of jobs that were answered.", registry=self._registry
+        )
         self._webhooks = Counter(
             "fenbo_webhook_attempts",
             "Attempts to deliver a webhook: delivered, failed, dead.",
@@ -164,6 +167,10 @@ class Metrics:
         self._departments.labels(prediction.department.code).inc()
         self._urgencies.labels(prediction.urgency.code).inc()
         self._kinds.labels(prediction.kind.code).inc()
+
+    def job_letters(self, letters: int) -> None:
+        """So many letters of a job were answered."""
+        self._job_letters.inc(letters)
 
     def webhook(self, result: str) -> None:
         """A delivery was tried: delivered, failed (to be tried again), dead."""

@@ -44,8 +44,10 @@ KEY_NOT_FOUND = ProblemKind("key-not-found", 404, "没有这个密钥")
 WEBHOOK_NOT_FOUND = ProblemKind("webhook-not-found", 404, "没有这个回调")
 TICKET_NOT_FOUND = ProblemKind("ticket-not-found", 404, "没有这件工单")
 CLUSTER_NOT_FOUND = ProblemKind("cluster-not-found", 404, "没有这个同一事项")
+JOB_NOT_FOUND = ProblemKind("job-not-found", 404, "没有这个任务")
 METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", 405, "这个地址不支持这种请求方法")
 BUNDLE_REFUSED = ProblemKind("bundle-refused", 409, "模型包没有更换，原来的照常答复")
+JOB_NOT_DONE = ProblemKind("job-not-done", 409, "任务还没有结果")
 LAST_ADMIN_KEY = ProblemKind("last-admin-key", 409, "最后一个管理员密钥不能吊销")
 TICKET_CONFLICT = ProblemKind("ticket-conflict", 409, "这个工单编号已存过不同的内容")
 SAME_REVIEWER = ProblemKind("same-reviewer", 409, "第二意见要由另一个人给出")
@@ -55,6 +57,7 @@ TOO_LARGE = ProblemKind("too-large", 413, "请求体太大")
 UNSUPPORTED_MEDIA_TYPE = ProblemKind("unsupported-media-type", 415, "请求体的类型不受支持")
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "请求里有不合要求的内容")
 RATE_LIMITED = ProblemKind("rate-limited", 429, "这个密钥请求得太快")
+FILE_REFUSED = ProblemKind("file-refused", 422, "文件读不了")
 QUEUE_FULL = ProblemKind("queue-full", 429, "排队已满，请稍后再试")
 INTERNAL = ProblemKind("internal", 500, "服务内部出错")
 NOT_READY = ProblemKind("not-ready", 503, "服务尚未就绪")
@@ -72,12 +75,14 @@ KINDS: Final = (
     BUNDLE_NOT_FOUND,
     KEY_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
+    JOB_NOT_FOUND,
     TICKET_NOT_FOUND,
     CLUSTER_NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
     BUNDLE_REFUSED,
     LAST_ADMIN_KEY,
+    JOB_NOT_DONE,
     TICKET_CONFLICT,
     SAME_REVIEWER,
     TAXONOMY_REFUSED,
@@ -85,6 +90,7 @@ KINDS: Final = (
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     INVALID_REQUEST,
+    FILE_REFUSED,
     QUEUE_FULL,
     RATE_LIMITED,
     DEADLINE_EXCEEDED,

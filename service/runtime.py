@@ -32,6 +32,9 @@ _TOLD: Final[dict[State, str]] = {
 # What an encoder reads of a letter, about; past it a letter costs no more.
 _READ_CHARACTERS: Final = 1024
 _PROBE_SECONDS: Final = 10.0
+_QUIET_LIMITS: Final = BatchLimits(
+    requests=100_000, wait_seconds=86_400.0, window_seconds=0.0, gives_way=True
+)
 _FULL_LIMITS: Final = BatchLimits(requests=16, wait_seconds=5.0, batch_requests=1, window_seconds=0.0)
 
 _log = structlog.get_logger("service.runtime")
@@ -84,6 +87,9 @@ class Runtime:
             "lexical": self._lane("lexical", _usual_limits(settings)),
             "full": self._lane("full", _FULL_LIMITS),
         }
+        self._quiet: Batcher[Ticket, Predicted] = Batcher(
+            partial(self._work, "lexical"), limits=_QUIET_LIMITS, observer=metrics.lane("quiet")
+        )
 
     @property
     def timeout_ms(self) -> int:
@@ -104,12 +110,12 @@ class Runtime:
 
     def start(self) -> None:
         """Begin to load; ``state`` tells when it is done."""
-        for lane in self._lanes.values():
+        for lane in (*self._lanes.values(), self._quiet):
             lane.start()
         self._loading = asyncio.create_task(self._load(), name="load")
 
     def is_busy(self) -> bool:
-        """Whether any letter waits or is being worked on."""
+        """Whether any letter that someone waits for is queued or being worked on."""
         return any(lane.is_busy() for lane in self._lanes.values())
 
     async def load(self, folder: Path) -> Predictor:
@@ -145,7 +151,8 @@ class Runtime:
         if self._loading is not None:
             self._loading.cancel()
         seconds = self._settings.shutdown_seconds
-        await asyncio.gather(*(lane.stop(timeout_seconds=seconds) for lane in self._lanes.values()))
+        lanes = (*self._lanes.values(), self._quiet)
+        await asyncio.gather(*(lane.stop(timeout_seconds=seconds) for lane in lanes))
         _log.info("stopped")
 
     def submit(
@@ -168,7 +175,7 @@ class Runtime:
         """
         if self.state != "ready":
             raise NotReady(f"the service is {self.state}")
-        return await self._queued(self._quiet, ticket, None)
+        return await self._quiet.submit(ticket, length=_length(ticket))
 
     async def probe(self) -> None:
         """Return when the model can answer; predicts a letter if a prediction failed since the last success.
@@ -188,8 +195,7 @@ class Runtime:
         self._doubtful = False
 
     def _queue(self, ticket: Ticket, explain: Explain, seconds: float) -> asyncio.Future[Predicted]:
-        length = min(len(ticket.title) + len(ticket.content), _READ_CHARACTERS)
-        future = self._lanes[explain].submit(ticket, length=length, timeout_seconds=seconds)
+        future = self._lanes[explain].submit(ticket, length=_length(ticket), timeout_seconds=seconds)
         future.add_done_callback(self._doubt_when_late)
         return future
 
@@ -252,3 +258,7 @@ class Runtime:
             _log.critical("cannot start", raised=described(error))
         if self._when_failed is not None:
             self._when_failed(self.failure)
+
+
+def _length(ticket: Ticket) -> int:
+    return min(len(ticket.title) + len(ticket.content), _READ_CHARACTERS)

@@ -119,6 +119,17 @@ class Settings(BaseSettings):
         default=None, description="What a scraper of /metrics sends as Bearer; a key works too."
     )
 
+    job_max_bytes: int = Field(
+        default=256 * 1024 * 1024, ge=1024, le=16 * 1024**3, description="Largest file of a job."
+    )
+    job_poll_seconds: float = Field(default=1.0, gt=0, le=3600, description="How often to look for jobs.")
+    job_hold_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        description="A job whose process says nothing for so long goes to another.",
+    )
+
     webhook_private: bool = Field(
         default=False, description="Webhooks may go to http and to closed networks."
     )

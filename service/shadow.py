@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +16,10 @@ from model.ticket import Ticket
 from service.logs import described
 from service.metrics import Metrics
 from service.predictor import Predictor
+from service.priority import step_back
 from service.shelf import Placed
 
 _LOOK_AGAIN_SECONDS: Final = 0.01
-_NICENESS: Final = 10
 
 Keep = Callable[[Prediction], Awaitable[None]]
 """Stores what the shadow said of one letter."""
@@ -114,9 +111,3 @@ def differences(answer: Prediction, other: Prediction) -> tuple[str, ...]:
         "kind": (answer.kind.code, other.kind.code),
     }
     return tuple(name for name, (one, another) in pairs.items() if one != another)
-
-
-def step_back() -> None:
-    """Let every other thread go before this one, where the system can tell threads apart."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

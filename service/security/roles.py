@@ -60,6 +60,13 @@ PERMISSIONS: Final[Mapping[str, Allowed]] = {
     "list_keys": _ADMIN,
     "create_key": _ADMIN,
     "revoke_key": _ADMIN,
+    # many at once
+    "store_tickets": _CALLER,
+    "create_job": _CALLER | _SCIENCE,
+    "list_jobs": _CALLER | _SCIENCE,
+    "get_job": _CALLER | _SCIENCE,
+    "cancel_job": _CALLER | _SCIENCE,
+    "get_job_result": _CALLER | _SCIENCE,
     # webhooks
     "list_webhooks": _ADMIN,
     "create_webhook": _ADMIN,
