@@ -84,20 +84,23 @@ def test_ndjson_and_foreign_column_names_are_read(client: TestClient) -> None:
 
 
 def test_unreadable_rows_keep_their_place_and_are_told(client: TestClient) -> None:
-    body = (
-        b'{"content": "\xe5\xa5\xbd", "ticket_id": "A"}\n{broken 13800138000\n{"content": "", "ticket_id": "B"}\n'
-        + (json.dumps({"content": POISON, "ticket_id": "C"}).encode() + b"\n")
-    )
+    rows = [
+        json.dumps({"content": "好", "ticket_id": "A"}),
+        "{broken 13800138000",
+        json.dumps({"content": "", "ticket_id": "B"}),
+        json.dumps({"content": POISON, "ticket_id": "C"}),
+    ]
+    body = "".join(f"{row}\n" for row in rows).encode()
     job = submitted(client, body, NDJSON)
     assert (job["letters"], job["unreadable"]) == (4, 2)
     assert [each["line"] for each in job["problems"]] == [2, 3]
     assert "13800138000" not in json.dumps(job)
     finished(client, job["job"])
     lines = client.get(f"/v1/jobs/{job['job']}/result?format=jsonl").text.splitlines()
-    rows = [json.loads(line) for line in lines]
-    assert [row["ticket_id"] for row in rows] == ["A", None, None, "C"]
-    assert [row["decision"] for row in rows[1:]] == ["review"] * 3
-    assert rows[3]["department"] is None
+    answers = [json.loads(line) for line in lines]
+    assert [row["ticket_id"] for row in answers] == ["A", None, None, "C"]
+    assert [row["decision"] for row in answers[1:]] == ["review"] * 3
+    assert answers[3]["department"] is None
 
 
 @pytest.mark.parametrize(

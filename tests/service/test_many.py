@@ -79,10 +79,8 @@ def test_bad_lines_are_refused_alone_with_their_numbers(client: TestClient) -> N
 
 def test_line_too_long_ends_the_answer_with_its_number(client: TestClient) -> None:
     with in_process(FixtureRouter(), Settings(max_body_bytes=1024)) as small:
-        answers = sent(
-            small,
-            lines({"ticket_id": "A", "content": "好"}, b"x" * 2000, {"ticket_id": "B", "content": "好"}),
-        )
+        good, other = ({"ticket_id": name, "content": "好"} for name in "AB")
+        answers = sent(small, lines(good, b"x" * 2000, other))
     assert [(each["line"], each["status"]) for each in answers] == [(1, 201), (2, 413)]
     assert client.get("/v1/tickets/B").status_code == 404
 
