@@ -19,13 +19,15 @@ from typing import Any
 
 import numpy as np
 
+from eval.answers import resolved
+from eval.metrics.bootstrap import DRAWS
 from eval.metrics.calibration import expected_calibration_error
 from eval.metrics.classification import class_table, confusion, macro_f1, top_k_accuracy
 from eval.metrics.intervals import wilson
 from eval.metrics.ordinal import recall_at_false_alarms
 from model.bundle import STARTER
 from model.prediction import URGENCY_CODES, Prediction
-from model.records import read_records
+from model.records import parse_columns, read_records
 from model.router import Router
 from model.ticket import Ticket
 
@@ -49,19 +51,21 @@ def _tickets(rows: Rows) -> list[Ticket]:
     return [Ticket(row["content"], title=row.get("title", "")) for row in rows]
 
 
-def department(router: Router, part: str) -> dict[str, Any]:
-    """Shenzhen's letters of one part: accuracy, top 3, macro-F1, calibration, what goes without a person."""
-    path = real_letters() / "shenzhen" / f"{part}.csv"
-    records = list(read_records(path, columns={"department": "department_code", "created_at": "asked"}))
-    codes, probabilities = router.probabilities([record.ticket for record in records])
-    truth = np.array([codes.index(router.taxonomy.resolve(record.department or "")) for record in records])
+def department(router: Router, file: str, columns: str) -> dict[str, Any]:
+    """A city's letters of one part: accuracy, top 3, macro-F1, calibration, what goes without a person.
+
+    A label that the bundle cannot predict counts as missed.
+    """
+    records = list(read_records(real_letters() / file, columns=parse_columns(columns)))
+    answered, probabilities = router.answers([record.ticket for record in records], explain="none")
+    codes = router.codes
+    place = {code: column for column, code in enumerate(codes)}
+    labels = [resolved(router.taxonomy, record.department) for record in records]
+    truth = np.array([place.get(str(label), len(codes)) for label in labels])
     best = probabilities.argmax(axis=1)
     right = best == truth
-    table = class_table(confusion(truth, best, classes=len(codes)))
-    actions = [
-        p.decision.action for p in router.predict([record.ticket for record in records], explain="none")
-    ]
-    auto = np.array([action == "auto" for action in actions])
+    table = class_table(confusion(truth, best, classes=len(codes) + 1))
+    auto = np.array([prediction.decision.action == "auto" for prediction in answered])
     order = np.argsort(-probabilities.max(axis=1), kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     reached = np.flatnonzero(share >= 0.95)
@@ -70,7 +74,7 @@ def department(router: Router, part: str) -> dict[str, Any]:
         "letters": len(truth),
         "accuracy": _round(right.mean()),
         "accuracy_95": [_round(low), _round(high)],
-        "top_3": _round(top_k_accuracy(truth, probabilities, 3)),
+        "top_3": _round(top_k_accuracy(truth, np.pad(probabilities, ((0, 0), (0, 1))), 3)),
         "macro_f1_10": _round(macro_f1(table, min_support=10)),
         "share_at_95": _round((reached[-1] + 1) / len(order)) if len(reached) else 0.0,
         "auto_share": _round(auto.mean()),
@@ -122,6 +126,20 @@ def written_emergencies(router: Router) -> dict[str, Any]:
     return {
         hazard: {"recall": _round(np.mean(found["0"])), "false_alarms": _round(np.mean(found["1"]))}
         for hazard, found in sorted(groups.items())
+    }
+
+
+def pairs(router: Router) -> dict[str, Any]:
+    """Annotated pairs of real letters: same matter or not, as ``fenbo pairs`` answers."""
+    from eval.duplicates import pairs_part, read_pairs
+
+    path = real_letters() / "annotated" / "pairs_dev.csv"
+    told = pairs_part(router.folder, read_pairs(path), source=path.name, draws=DRAWS)
+    return {
+        "pairs": told["n"],
+        **{name: told[name]["value"] for name in ("average_precision", "f1", "over_merged")},
+        "average_precision_95": [told["average_precision"]["low"], told["average_precision"]["high"]],
+        "threshold": told["threshold"],
     }
 
 
@@ -181,9 +199,12 @@ def _round(value: float | np.floating[Any], digits: int = 4) -> float:
     return round(float(value), digits)
 
 
+_SHENZHEN = "department=department_code,created_at=asked"
+
 MEASURES: dict[str, Callable[[Router], dict[str, Any]]] = {
-    "shenzhen_dev": lambda router: department(router, "dev"),
-    "shenzhen_test": lambda router: department(router, "test"),
+    "shenzhen_dev": lambda router: department(router, "shenzhen/dev.csv", _SHENZHEN),
+    "shenzhen_test": lambda router: department(router, "shenzhen/test.csv", _SHENZHEN),
+    "annotated_pairs": pairs,
     "annotated_dev": urgency_and_kind,
     "written_emergencies": written_emergencies,
     "scope": scope,
@@ -191,18 +212,32 @@ MEASURES: dict[str, Callable[[Router], dict[str, Any]]] = {
     "speed": speed,
 }
 
+ELSEWHERE: dict[str, Callable[[Router], dict[str, Any]]] = {
+    "province_test": lambda router: department(router, "tipdm/test.csv", "department=label"),
+    "zhuhai_test": lambda router: department(router, "zhuhai/test.csv", "created_at=asked"),
+    "shanghai_test": lambda router: department(
+        router, "shanghai/test.csv", "created_at=asked,department=func"
+    ),
+}
+"""Of bundles that were trained on these cities' own letters: measured only when named, with ``--bundle``."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the chosen measures as JSON, one a line."""
     parser = argparse.ArgumentParser(prog="python -m eval.benchmark", description=__doc__)
     parser.add_argument(
-        "measures", nargs="*", choices=[*MEASURES, []], metavar="MEASURE", help=", ".join(MEASURES)
+        "measures",
+        nargs="*",
+        choices=[*MEASURES, *ELSEWHERE, []],
+        metavar="MEASURE",
+        help=f"{', '.join(MEASURES)}; with a bundle of that city: {', '.join(ELSEWHERE)}",
     )
     parser.add_argument("--bundle", type=Path, default=STARTER)
     options = parser.parse_args(arguments)
     router = Router.from_pretrained(options.bundle)
+    known = MEASURES | ELSEWHERE
     for name in options.measures or MEASURES:
-        sys.stdout.write(json.dumps({name: MEASURES[name](router)}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps({name: known[name](router)}, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     return 0
 
