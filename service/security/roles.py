@@ -52,6 +52,7 @@ PERMISSIONS: Final[Mapping[str, Allowed]] = {
     "retire_department": _ADMIN,
     # bundles
     "list_bundles": _READING,
+    "compare_bundles": _READING,
     "shadow_bundle": _SCIENCE,
     "end_shadow": _SCIENCE,
     "promote_bundle": _ADMIN,

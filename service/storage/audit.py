@@ -96,8 +96,14 @@ def append(connection: Connection, entries: Sequence[Entry]) -> Head:
     return last
 
 
+def record(connection: Connection, entries: Sequence[Entry]) -> list[None]:
+    """As `append`, for what is written on its own: ``await storage.write(record, entry)``."""
+    append(connection, entries)
+    return [None] * len(entries)
+
+
 def verify(
-    connection: Connection, *, expected: Head | None = None, on_rows: Callable[[int], None] | None = None
+    connection: Connection, *, expected: Head | None = None, on_rows: Callable[[int], object] | None = None
 ) -> Verified:
     """Walk the whole chain. ``expected`` is a head that was noted before; ``on_rows`` hears of progress.
 

@@ -199,3 +199,39 @@ def _shadow_router(running: Running) -> FixtureRouter:
     found = running.app.state.shadow._predictor
     assert isinstance(found, FixtureRouter)
     return found
+
+
+def test_comparison_tells_in_what_the_shadow_differs(client: TestClient) -> None:
+    assert client.get("/v1/bundles/compare").status_code == 409
+    client.post("/v1/bundles/city-2:shadow")
+    for number, content in enumerate(("公园的树", "公园的树", "拖欠工资", "树")):
+        posted = {"ticket_id": f"T{number}", "content": content}
+        assert client.post("/v1/tickets", json=posted).status_code == 201
+
+    def compared() -> dict[str, Any]:
+        found: dict[str, Any] = client.get("/v1/bundles/compare").json()
+        return found
+
+    wait_until(lambda: compared()["all"]["tickets"] == 4)
+    found = compared()
+    assert (found["shadow"], found["answer"]) == ("city-2", None)
+    assert found["all"]["department"] == 0.75
+    assert {each["code"]: each["changes"]["department"] for each in found["departments"]} == {
+        "CGJ": 1.0,
+        "RSJ": 0.0,
+    }
+    assert found["moves"] == [{"answer": "CGJ", "shadow": "RSJ", "tickets": 3}]
+    none = client.get("/v1/bundles/compare", params={"since": "2999-01-01T00:00:00Z"}).json()
+    assert none["all"] == dict.fromkeys(none["all"], 0)
+    assert client.get("/v1/tickets/T0").json()["prediction"]["department"]["code"] == "CGJ"
+
+
+def test_changes_of_bundles_are_in_the_audit_log(client: TestClient) -> None:
+    client.post("/v1/bundles/city-1:promote", json={"reason": "请打 13800138000"})
+    storage = client.app.state.storage  # type: ignore[attr-defined]
+    assert client.portal is not None
+    query = "SELECT actor, action, subject, details FROM audit"
+    rows = client.portal.call(storage.read, lambda connection: connection.exec_driver_sql(query).fetchall())
+    assert [tuple(row) for row in rows] == [
+        ("dev", "bundle.promoted", "bundle:city-1", '{"reason":"请打 [PHONE]"}')
+    ]
