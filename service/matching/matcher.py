@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,9 +21,8 @@ from model.errors import FenboError
 from model.place import PlaceFinder
 from model.ticket import Location, Ticket
 from service.storage import Database, StorageUnavailable
-from service.storage.tables import CLUSTERS, HOT_TOPICS, META, OUTCOMES, TICKETS, VECTORS, VERDICTS
+from service.storage.tables import CLUSTERS, HOT_TOPICS, MATCHING, META, OUTCOMES, TICKETS, VECTORS, VERDICTS
 
-STATE: Final = "matching"
 _MOST_TOGETHER: Final = 64
 _TOPIC_DAYS: Final = 30
 _MOST_NAMED: Final = 500
@@ -215,16 +215,27 @@ class Matcher:
     def _open(self, space: str) -> None:
         """Take up the index of a vector space; one that is not there, or not the one known, is filled first."""
         self.close()
-        self._finder = DuplicateFinder(
-            self._scorer, folder=self._folder / space, places=PlaceFinder(), window_days=self._window.days
-        )
-        index = self._finder.store.identity
-        if index == self._state.index and space == self._state.space:
-            return
+        if space == self._state.space:
+            self._finder = self._finder_in(self._folder_of(self._state))
+            if self._finder.store.identity == self._state.index:
+                return
+            self.close()
         through = self._state.through
         known = self._state
-        self._state = replace(known, space=space, index=index, epoch=known.epoch + 1, ruled=0)
+        begun = replace(known, space=space, epoch=known.epoch + 1, ruled=0)
+        # What other indexes hold is either not comparable or not what the rows say (any more).
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._finder = self._finder_in(self._folder_of(begun))
+        self._state = replace(begun, index=self._finder.store.identity)
         self._fill(space, through, known)
+
+    def _finder_in(self, folder: Path) -> DuplicateFinder:
+        return DuplicateFinder(
+            self._scorer, folder=folder, places=PlaceFinder(), window_days=self._window.days
+        )
+
+    def _folder_of(self, state: State) -> Path:
+        return self._folder / f"{state.space}-{state.epoch}"
 
     def _fill(self, space: str, through: int, known: State) -> None:
         """Compare again what came within the window: the rows are the truth, the index is made from them."""
@@ -397,7 +408,7 @@ def _count_again(connection: Connection, clusters: set[str]) -> None:
 
 
 def _state(connection: Connection) -> State:
-    text = connection.execute(select(META.c.value).where(META.c.name == STATE)).scalar()
+    text = connection.execute(select(META.c.value).where(META.c.name == MATCHING)).scalar()
     return State(**json.loads(text)) if text is not None else State()
 
 
@@ -414,5 +425,5 @@ def _keep_state(connection: Connection, state: State, *, known: State) -> None:
             "ruled": state.ruled,
         }
     )
-    connection.execute(delete(META).where(META.c.name == STATE))
-    connection.execute(insert(META).values(name=STATE, value=value))
+    connection.execute(delete(META).where(META.c.name == MATCHING))
+    connection.execute(insert(META).values(name=MATCHING, value=value))

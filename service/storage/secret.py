@@ -20,7 +20,8 @@ from service.storage.tables import META
 FILE: Final = "secret.key"
 _BYTES: Final = 32
 _FEWEST: Final = 16
-_CHECK: Final = "secret_key_check"
+CHECK: Final = "secret_key_check"
+"""Row of `META` by which the key is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class SecretKey:
     def __repr__(self) -> str:
         """Without the key."""
         return "SecretKey(…)"
+
+    @property
+    def check(self) -> str:
+        """Tells this key from others without telling it."""
+        return self.hashed("check", b"").hex()
 
     def hashed(self, purpose: str, content: bytes) -> bytes:
         """HMAC-SHA-256 (RFC 2104) of ``content``, 32 bytes; each purpose has hashes of its own."""
@@ -57,14 +63,14 @@ def secret_key(settings: Settings, database: Database) -> SecretKey:
         file = settings.data_dir / FILE
         key = SecretKey(_read_or_made(file))
         told = str(file)
-    check = key.hashed("check", b"").hex()
+    check = key.check
     with database.reading() as connection:
         known = _known_check(connection)
     if known is None:
         with database.writing() as connection:
             known = _known_check(connection)
             if known is None:
-                connection.execute(insert(META).values(name=_CHECK, value=check))
+                connection.execute(insert(META).values(name=CHECK, value=check))
                 known = check
     if not hmac.compare_digest(known, check):
         raise FenboError(
@@ -75,7 +81,7 @@ def secret_key(settings: Settings, database: Database) -> SecretKey:
 
 
 def _known_check(connection: Connection) -> str | None:
-    found: str | None = connection.execute(select(META.c.value).where(META.c.name == _CHECK)).scalar()
+    found: str | None = connection.execute(select(META.c.value).where(META.c.name == CHECK)).scalar()
     return found
 
 

@@ -67,6 +67,9 @@ META: Final = Table(
     "meta", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False)
 )
 
+MATCHING: Final = "matching"
+"""Row of `META` that says how far tickets were compared."""
+
 TICKETS: Final = Table(
     "tickets",
     METADATA,
