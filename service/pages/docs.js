@@ -92,7 +92,9 @@ function postedTicket() {
 }
 
 function fillIn(ticket) {
+  const given = key.value;
   form.reset();
+  key.value = given;
   for (const name of ["title", "content", "channel"]) field(name).value = ticket[name] ?? "";
   for (const name of ["district", "street", "address"]) field(name).value = ticket.location?.[name] ?? "";
   field("created_at").value = (ticket.created_at ?? "").slice(0, 19);
@@ -115,6 +117,25 @@ function showExamples(examples) {
   }
 }
 
+// ── the key ──────────────────────────────────────────────────────────────────────────────────────────────
+
+// Kept for this tab alone, sent in a header, never shown and never in an address.
+const key = byId("key");
+try { key.value = sessionStorage.getItem("key") ?? ""; } catch { /* a private window forgets, no harm */ }
+key.addEventListener("input", () => {
+  try { sessionStorage.setItem("key", key.value.trim()); } catch { /* as above */ }
+});
+
+function authorization() {
+  const given = key.value.trim();
+  return given ? { Authorization: `Bearer ${given}` } : {};
+}
+
+function askForKey() {
+  byId("more").open = true;
+  key.focus();
+}
+
 async function send() {
   const ticket = postedTicket();
   if (!ticket.content) {
@@ -130,11 +151,12 @@ async function send() {
   try {
     const response = await fetch(path, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "application/json", ...authorization() },
       body: JSON.stringify(ticket),
       signal: mine.signal,
     });
     const body = await response.json();
+    if (response.status === 401) askForKey();
     const took = performance.now() - started;
     answer.replaceChildren(...(response.ok
       ? shownPrediction(body, { took, requestId: response.headers.get("X-Request-ID"), ticket, path })
@@ -304,8 +326,9 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function curl(path, body) {
   const address = new URL(path, document.baseURI).href;
-  if (body === undefined) return `curl -s ${quoted(address)}`;
-  return `curl -s ${quoted(address)} -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`;
+  const withKey = key.value.trim() ? ` -H "Authorization: Bearer $FENBO_KEY"` : "";
+  if (body === undefined) return `curl -s ${quoted(address)}${withKey}`;
+  return `curl -s ${quoted(address)}${withKey} -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`;
 }
 
 function shownTime(utc) {
@@ -412,6 +435,7 @@ function part(name, ...children) {
 function shownOperation(path, verb, operation) {
   const inside = make("div", { class: "inside" });
   if (operation.description) inside.append(make("p", {}, ...rich(operation.description)));
+  if (operation["x-roles"]) inside.append(make("p", { class: "quiet" }, `密钥的角色：${operation["x-roles"].join("、")}`));
   const parameters = operation.parameters ?? [];
   if (parameters.length) {
     inside.append(part("参数", table(["名称", "类型", "说明"], parameters.map((each) => make("tr", {},
@@ -433,7 +457,7 @@ function shownOperation(path, verb, operation) {
     inside.append(answered);
   }
   inside.append(part("状态码", make("p", { class: "codes" }, ...Object.entries(operation.responses).map(([status, { description }]) =>
-    make("span", {}, make("b", {}, status), status === "200" ? "成功" : description)))));
+    make("span", {}, make("b", {}, status), status === "200" || status === "201" ? "成功" : description)))));
   return make("details", { class: "operation", id: operation.operationId },
     make("summary", {}, make("span", { class: "verb", "data-verb": verb }, verb.toUpperCase()),
       make("span", { class: "path" }, path), make("span", { class: "what" }, operation.summary ?? "")), inside);

