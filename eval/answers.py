@@ -129,6 +129,11 @@ def _scored(
 def _agree(router: Answerer, letter: Letter, prediction: Prediction, likely: NDArray[np.float32]) -> None:
     """Refuse to measure probabilities that are not those of the answer."""
     best = prediction.department
+    if not np.isfinite(likely).all():
+        raise FenboError(
+            f"line {letter.line}: {router.name} answers with probabilities that are no numbers (NaN); the bundle is "
+            "damaged, copy or train it again"
+        )
     if abs(float(likely.max()) - best.probability) > _ROUNDING or best.code not in router.codes:
         raise FenboError(
             f"line {letter.line}: {router.name} answers {best.code} with {best.probability:.4f}, but its "

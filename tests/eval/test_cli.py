@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -273,6 +274,7 @@ BAD: dict[str, tuple[list[dict[str, str]] | None, tuple[str, ...], str]] = {
     ),
     "column missing": (letters(20), ("--columns", "department=部门"), "部门"),
     "no file": (None, (), "letters.csv"),
+    "no rows": ([], (), "names its columns but has no rows"),
     "another taxonomy": (
         [{**row, "department": f"省厅{n % 3}"} for n, row in enumerate(letters(30))],
         (),
@@ -285,10 +287,48 @@ BAD: dict[str, tuple[list[dict[str, str]] | None, tuple[str, ...], str]] = {
 def test_bad_input_is_told_in_one_line(case: str, run: Run, tmp_path: Path) -> None:
     rows, words, told = BAD[case]
     file = tmp_path / "letters.csv"
-    if rows is not None:
+    if rows == []:
+        file.write_text("ticket_id,content,department\n", encoding="utf-8")
+    elif rows is not None:
         write(file, rows)
     result = run(cli.eval_command, "--data", file, "--out", tmp_path / "out", *words)
     assert told in failed(result)
+
+
+def test_one_department_is_measured_and_said_to_tell_of_it_alone(run: Run, tmp_path: Path) -> None:
+    data = write(tmp_path / "one.csv", [{**row, "department": "CGJ"} for row in letters(40)])
+    result = run(cli.eval_command, "--data", data, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "标注里只有一个单位（CGJ）" in result.output
+
+
+@pytest.mark.parametrize("empty", ["NaN", "nan", "None", "NULL", "#N/A", " "])
+def test_what_tools_write_for_nothing_is_no_label(empty: str, run: Run, tmp_path: Path) -> None:
+    """A department called NaN would count as a misroute."""
+    rows = letters(40)
+    for row in rows[:8]:
+        row["department"] = empty
+    result = run(cli.eval_command, "--data", write(tmp_path / "l.csv", rows), "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    told = metrics_of(tmp_path / "out")
+    assert (told["overall"]["n"], told["overall"]["departments_n"]) == (40, 32)
+    assert ("8 rows have no department" in result.output) == bool(empty.strip())
+    assert told["overall"]["unknown_labels"]["n"] == 0
+
+
+def test_probabilities_that_are_no_numbers_are_refused(
+    run: Run, bundles: dict[str, StandIn], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = bundles["bad"].answers
+
+    def broken(tickets: list[Ticket], explain: str) -> tuple[list[Any], np.ndarray]:
+        predictions, likely = whole(tickets, explain=explain)
+        return predictions, np.full_like(likely, np.nan)
+
+    monkeypatch.setattr(bundles["good"], "answers", broken)
+    assert "good answers with probabilities that are no numbers" in failed(
+        run(cli.eval_command, "--data", data, "--out", tmp_path / "out")
+    )
 
 
 def test_one_row_and_no_report(run: Run, tmp_path: Path) -> None:
