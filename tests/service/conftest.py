@@ -39,6 +39,8 @@ def _folder_that_does_not_stay() -> str:
 os.environ["FENBO_DATA_DIR"] = _folder_that_does_not_stay()
 # A process more for every service; tests of duplicates ask for it.
 os.environ["FENBO_DUPLICATES"] = "false"
+# Whether a ticket is drawn for the audit depends on a key that each run makes; tests of the audit set a rate.
+os.environ["FENBO_AUDIT_RATE"] = "0"
 
 PATIENT = Settings(queue_wait_ms=60_000, dev=True, registry=Path("no-bundles-here"))
 """Refuses nobody for being late: the machine that runs the tests may be slow."""
