@@ -53,6 +53,7 @@ from service.storage import Storage
 from service.storage.keys import find_key
 from service.taxonomy_keeper import TaxonomyKeeper
 from service.version import VERSION
+from service.watch import Watch
 from service.webhooks.dispatcher import Dispatcher
 
 # uvicorn's STARTUP_FAILURE.
@@ -77,6 +78,7 @@ def create_app(
     follower = Follower(settings, runtime, shadow, counts)
 
     dispatcher = Dispatcher(settings, storage, counts)
+    watch = Watch(settings, storage, counts)
     reception = Reception(storage, most_bytes=settings.job_max_bytes)
     runner = Runner(settings, storage, runtime, counts)
 
@@ -105,11 +107,13 @@ def create_app(
         shadow.start()
         follower.start()
         dispatcher.start()
+        watch.start()
         runner.start()
         try:
             yield
         finally:
             await runner.stop()
+            await watch.stop()
             await dispatcher.stop()
             reception.stop()
             await keeper.stop()

@@ -23,6 +23,7 @@ from service.schemas.stored import DuplicatesAnswer, OriginalAnswer
 from service.schemas.ticket import PostedTicket
 from service.settings import Settings
 from service.storage import Storage
+from service.storage.live import AuditSample
 from service.storage.tickets import (
     NewTicket,
     ShadowPrediction,
@@ -67,7 +68,9 @@ class Intake:
             StorageUnavailable: nothing was stored.
         """
         started = time.perf_counter()
-        ticket = new_ticket(posted, predicted, key=self._storage.key.hashed, actor=actor)
+        key = self._storage.key
+        sample = AuditSample.of(self._settings.audit_rate, key)
+        ticket = new_ticket(posted, predicted, key=key.hashed, sample=sample, actor=actor)
         stored = await self._storage.write(store, ticket)
         self._metrics.stored(time.perf_counter() - started)
         if stored.answer is None:
@@ -109,7 +112,9 @@ def duplicates_answer(row: Row[Any]) -> DuplicatesAnswer:
     return DuplicatesAnswer("known", row.cluster, row.duplicate_of, row.probability, originals)
 
 
-def new_ticket(posted: PostedTicket, predicted: Predicted, *, key: Any, actor: str) -> NewTicket:
+def new_ticket(
+    posted: PostedTicket, predicted: Predicted, *, key: Any, sample: AuditSample, actor: str
+) -> NewTicket:
     """What is stored of a ticket: nothing that is not masked or hashed."""
     location = posted.location
     prediction = predicted.prediction
@@ -136,6 +141,7 @@ def new_ticket(posted: PostedTicket, predicted: Predicted, *, key: Any, actor: s
         vector=predicted.vector.astype(np.dtype("<f2")).tobytes(),
         space=predicted.space,
         actor=actor,
+        audited=sample.drawn(posted.ticket_id),
     )
 
 

@@ -36,7 +36,10 @@ class UnknownTicket(FenboError):
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """A predicted ticket to be stored. All text in it is masked; ``answer`` is the prediction as JSON."""
+    """A predicted ticket to be stored. All text in it is masked; ``answer`` is the prediction as JSON.
+
+    ``audited``: a person looks at it whatever was predicted, so that accuracy can be told without bias.
+    """
 
     ticket_id: str
     body_hash: bytes
@@ -56,6 +59,7 @@ class NewTicket:
     vector: bytes | None
     space: str
     actor: str
+    audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +368,7 @@ def _ticket_row(number: int, ticket: NewTicket) -> dict[str, Any]:
         "urgency": prediction.urgency.code,
         "urgency_number": urgency_number(prediction.urgency.code),
         "kind": prediction.kind.code,
-        "review": _STATE_OF[prediction.decision.action],
+        "review": "open" if ticket.audited else _STATE_OF[prediction.decision.action],
     }
 
 

@@ -33,7 +33,7 @@ from service.settings import Settings
 from service.storage.corrections import NewOutcome, NewReview, add_outcomes, add_reviews
 from service.storage.database import Database, open_database
 from service.storage.live import Answer, AuditSample, answers
-from service.storage.tickets import NewTicket, store
+from service.storage.tickets import Filters, NewTicket, store, to_review
 from service.week import Week
 
 WEEK = Week(2026, 14)
@@ -259,3 +259,11 @@ def test_weeks_are_shanghai_s() -> None:
     assert Week.of(datetime(2026, 3, 29, 16, 0, tzinfo=UTC)) == WEEK
     assert Week.of(datetime(2026, 3, 29, 15, 59, tzinfo=UTC)) == WEEK.before(1)
     assert str(Week.parse("2026-W01").before(1)) == "2025-W52"
+
+
+def test_an_audited_ticket_waits_for_a_person_whatever_was_decided(database: Database) -> None:
+    with database.writing() as connection:
+        store(connection, [replace(ticket("drawn", predicted()), audited=True), ticket("other", predicted())])
+    with database.reading() as connection:
+        waiting = to_review(connection, Filters(), after=None, limit=10).rows
+    assert [row.ticket_id for row in waiting] == ["drawn"]
