@@ -37,6 +37,7 @@ TAGS: Final = [
     {"name": "审核", "description": "要人看的工单，以及人的意见"},
     {"name": "同一事项", "description": "说的是同一件事的工单，以及近期热点"},
     {"name": "模型包", "description": "哪一个在答复，启用、退回、旁路试用"},
+    {"name": "Open311", "description": "GeoReport v2：说这种话的市政工具可以直接提交"},
     {"name": "任务", "description": "整个文件在后台处理，随时可取消，完成后取结果"},
     {"name": "回调", "description": "发生的事，签名后通知别的系统"},
     {"name": "密钥", "description": "谁可以用、能做什么"},

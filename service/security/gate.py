@@ -50,19 +50,26 @@ class Gate:
         self._rates = Rates()
         self._believed: dict[str, tuple[float, KnownKey | None]] = {}
 
-    async def admit(self, scope: Scope, allowed: Allowed, *, operation: str) -> Principal:
-        """Who asks. Raises `Problem`: 401, 403 or 429."""
+    async def admit(
+        self, scope: Scope, allowed: Allowed, *, operation: str, key: str | None = None
+    ) -> Principal:
+        """Who asks: by ``key`` where the caller may give it elsewhere than in the header.
+
+        Raises `Problem`: 401, 403 or 429.
+        """
         if self._settings.dev:
             return DEVELOPER
-        given = _bearer(Headers(scope=scope).get("authorization"))
+        given = key or _bearer(Headers(scope=scope).get("authorization"))
         if operation == "metrics" and self._is_scrape_token(given):
             return _SCRAPER
-        key = await self._known(given)
-        if key.role not in allowed:
+        known = await self._known(given)
+        if known.role not in allowed:
             roles = "、".join(role.value for role in Role if role in allowed)
-            raise Problem(FORBIDDEN, f"密钥 {key.key_id} 的角色是 {key.role.value}；这个接口需要：{roles}")
-        self._take_turn(key)
-        return Principal(key.key_id, key.name, key.role)
+            raise Problem(
+                FORBIDDEN, f"密钥 {known.key_id} 的角色是 {known.role.value}；这个接口需要：{roles}"
+            )
+        self._take_turn(known)
+        return Principal(known.key_id, known.name, known.role)
 
     def forget(self, key_id: str) -> None:
         """Look a key up again at its next request."""

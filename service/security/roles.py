@@ -33,6 +33,9 @@ _ADMIN: Final[Allowed] = frozenset({Role.ADMIN})
 OPEN: Final = frozenset({"live", "ready", "home", "contract", "page", "part"})
 """Operations that need no key: health; the page's own files and the contract, which hold no data."""
 
+ADMIT_THEMSELVES: Final = frozenset({"open311_create"})
+"""Operations whose key may stand in the body: they ask the gate themselves."""
+
 PERMISSIONS: Final[Mapping[str, Allowed]] = {
     # asking
     "predict": _ALL,
@@ -68,6 +71,11 @@ PERMISSIONS: Final[Mapping[str, Allowed]] = {
     "get_job": _CALLER | _SCIENCE,
     "cancel_job": _CALLER | _SCIENCE,
     "get_job_result": _CALLER | _SCIENCE,
+    # Open311
+    "open311_services": _ALL,
+    "open311_create": _CALLER,
+    "open311_requests": _ALL,
+    "open311_request": _ALL,
     # webhooks
     "list_webhooks": _ADMIN,
     "create_webhook": _ADMIN,
