@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -23,17 +24,20 @@ def label_noise(rows: RoutedTickets, groups: Sequence[str]) -> dict[str, Any]:
     alone.
 
     From copies where there are enough pairs, else by confident learning, comes the ceiling: the accuracy
-    that a model which is always right would show against labels of which that share is wrong.
+    that a model which is always right would show against labels of which that share is wrong; null where the
+    bundle itself reached more.
     """
     pairs, disagreeing, wrong = noise_from_copies(rows.truth, groups, draws=rows.resampling.draws)
     confident = noise_from_confidence(rows.truth, rows.probabilities)
     believed = wrong.value if pairs >= ENOUGH_PAIRS else confident
+    # Confident learning takes a weak model's errors for wrong labels; a ceiling below what was reached is none.
+    ceiling = 1.0 - believed if 1.0 - believed >= rows.correct.mean() else math.nan
     return {
         "pairs": pairs,
         "disagreeing": disagreeing,
         "from_copies": wrong.as_json(),
         "from_confidence": number(confident),
-        "ceiling": number(1.0 - believed),
+        "ceiling": number(ceiling),
     }
 
 

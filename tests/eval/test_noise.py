@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,16 @@ def test_no_copies_is_said_and_confidence_speaks() -> None:
     assert told["pairs"] == 0
     assert told["from_copies"]["value"] is None
     assert told["ceiling"] == pytest.approx(1 - told["from_confidence"])
+
+
+def test_a_ceiling_below_what_was_reached_is_not_told() -> None:
+    """Of a model whose probabilities mean nothing, confident learning takes all errors for wrong labels."""
+    city = synthetic.city(300)
+    rows = routed(city, synthetic.CODES, draws=100)
+    random = np.random.default_rng(0)
+    vague = replace(
+        rows, probabilities=random.dirichlet(np.ones(rows.probabilities.shape[1]), rows.truth.size)
+    )
+    told = label_noise(vague, ["" for _ in city])
+    assert 1 - told["from_confidence"] < rows.correct.mean()
+    assert told["ceiling"] is None
