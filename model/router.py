@@ -223,7 +223,7 @@ class Router:
         unsure = np.arange(count)
         if cascade:
             unsure = np.flatnonzero(~blends.cascade.sure(department, urgency, kind))
-        pooled = self.encoder.pooled([documents[row].text for row in unsure])
+        pooled = self.encoder.pooled([documents[int(row)].text for row in unsure])
         if len(unsure):
             heads = {name: head(pooled) for name, head in self._heads.items() if name != "embedding"}
             department[unsure] = blends.blend.probabilities(

@@ -28,7 +28,7 @@ _FEWEST = 100
 _AGREEMENT = 0.998
 """Share of letters that the lexical model answers alone on which both together must agree with it."""
 
-_LEAST_SURE = 0.97
+_LEAST_SURE = 0.98
 
 
 def fit_blend(lexical: F32, encoder: F32 | None, truth: I64) -> Blend:

@@ -6,6 +6,7 @@ and no label allows none: then the letter does not speak to that head.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,18 +68,22 @@ def held_back(corpus: Corpus, heads: Sequence[str], *, share: float, seed: int) 
     """Take a share of the letters that have a full label for all of ``heads`` out of those heads' training.
 
     Returns the corpus with these labels blanked (the letters stay for the other heads), and the letters held
-    back with their labels, for calibration. Copies of one text are held back together.
+    back with their labels, for calibration. A text is drawn by its own hash: copies go together, and adding letters
+    never moves one to the other side.
     """
     full = np.ones(len(corpus), dtype=np.bool_)
     for head in heads:
         full &= corpus.allowed[head].sum(axis=1) == 1
-    texts = sorted({corpus.documents[row].text for row in np.flatnonzero(full)})
-    drawn = np.random.default_rng(seed).random(len(texts)) < share
-    chosen = {text for text, taken in zip(texts, drawn, strict=True) if taken}
     rows = np.array(
-        [row for row in np.flatnonzero(full) if corpus.documents[row].text in chosen], dtype=np.int64
+        [row for row in np.flatnonzero(full) if _drawn(corpus.documents[row].text, share, seed)],
+        dtype=np.int64,
     )
     allowed = {head: mask.copy() for head, mask in corpus.allowed.items()}
     for head in heads:
         allowed[head][rows] = False
     return Corpus(corpus.documents, allowed, corpus.weights, corpus.source), corpus.select(rows)
+
+
+def _drawn(text: str, share: float, seed: int) -> bool:
+    digest = hashlib.blake2b(text.encode("utf-8"), digest_size=8, key=seed.to_bytes(8, "big")).digest()
+    return int.from_bytes(digest, "big") < share * 2**64

@@ -19,19 +19,22 @@ from numpy.typing import NDArray
 
 from eval.metrics.calibration import expected_calibration_error
 from eval.metrics.pairs import RELATED, SAME, average_precision, f1_at, over_merge_rate
-from model.duplicates.embedder import Embedder
 from model.duplicates.features import CONTEXT, FEATURES, pair_features
 from model.duplicates.grams import Rarity
 from model.duplicates.profile import Profile, Profiler, fine_names, full_text
 from model.duplicates.score import PairModel, PairScorer
+from model.duplicates.words import WordTable
 from model.errors import FenboError, MissingExtra
 from model.place import PlaceFinder
 from model.text.normalise import normalised
+from model.text.prepared import prepare
 from model.ticket import Ticket
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
+REGULARISATION = 0.03
+"""scikit-learn's C, chosen by cross-validation."""
 MOST_OVER_MERGE = 0.06
 """Share of merely related pairs that the default threshold may call the same, by cross-validation."""
 
@@ -156,21 +159,27 @@ def pair_groups(pairs: Sequence[LabelledPair]) -> NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
-def featured(pairs: Sequence[LabelledPair], embedder: Embedder, profiler: Profiler) -> F32:
-    """Features (N, len(FEATURES)) of the pairs; every letter is embedded once."""
-    texts = list(dict.fromkeys(full_text(ticket) for pair in pairs for ticket in (pair.a, pair.b)))
-    vectors = dict(zip(texts, embedder.embed(texts), strict=True))
-    profiles: dict[str, Profile] = {}
-    for pair in pairs:
-        for ticket in (pair.a, pair.b):
-            text = full_text(ticket)
-            if text not in profiles:
-                profiles[text] = profiler.profile(ticket, vectors[text])
+def featured(pairs: Sequence[LabelledPair], profiler: Profiler) -> F32:
+    """Features (N, len(FEATURES)) of the pairs, whose letters are masked first, as they are when stored."""
+    letters = {full_text(ticket): ticket for pair in pairs for ticket in (pair.a, pair.b)}
+    masked = [_masked(ticket) for ticket in letters.values()]
+    vectors = profiler.words.embed([full_text(ticket) for ticket in masked])
+    profiles: dict[str, Profile] = {
+        text: profiler.profile(ticket, vector)
+        for text, ticket, vector in zip(letters, masked, vectors, strict=True)
+    }
     rows = [
-        pair_features(profiles[full_text(pair.a)], [profiles[full_text(pair.b)]], profiler.rarity)
+        pair_features(
+            profiles[full_text(pair.a)], [profiles[full_text(pair.b)]], profiler.rarity, profiler.words
+        )
         for pair in pairs
     ]
     return np.concatenate(rows) if rows else np.empty((0, len(FEATURES)), dtype=np.float32)
+
+
+def _masked(ticket: Ticket) -> Ticket:
+    masked = prepare(ticket).masked
+    return replace(ticket, title=masked.title, content=masked.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +195,13 @@ class _Data:
 
 def fit_pairs(
     labelled: Sequence[LabelledPair],
-    embedder: Embedder,
     rarity: Rarity,
+    words: WordTable,
     *,
     campaigns: Sequence[LabelledPair] = (),
     finder: PlaceFinder | None = None,
-    regularisation: float = 0.1,
-    moved_weight: float = 0.3,
+    regularisation: float = REGULARISATION,
+    moved_weight: float = 0.0,
     about: Mapping[str, Any] | None = None,
     repeats: int = 5,
 ) -> tuple[PairScorer, Quality]:
@@ -214,20 +223,20 @@ def fit_pairs(
         raise FenboError(
             f"the pairs share letters and fall into {apart} groups; at least {2 * _FOLDS} are needed"
         )
-    profiler = Profiler(rarity, finder=finder)
-    data = _data(labelled, campaigns, embedder, profiler, moved_weight)
-    quality, threshold = _measured(data, _maker(regularisation), repeats)
-    fitted = _maker(regularisation)(data.features, data.label == SAME, data.weight)
+    profiler = Profiler(rarity, words, finder=finder)
+    data = _data(labelled, campaigns, profiler, moved_weight)
+    make = _maker(regularisation, words.fingerprint)
+    quality, threshold = _measured(data, make, repeats)
+    fitted = make(data.features, data.label == SAME, data.weight)
     model = replace(
         fitted, threshold=threshold, about={**(about or {}), "cross_validated": quality.as_dict()}
     )
-    return PairScorer(model, rarity), quality
+    return PairScorer(model, rarity, words), quality
 
 
 def _data(
     labelled: Sequence[LabelledPair],
     campaigns: Sequence[LabelledPair],
-    embedder: Embedder,
     profiler: Profiler,
     moved_weight: float,
 ) -> _Data:
@@ -238,13 +247,15 @@ def _data(
     source: list[int] = []
     for number in np.unique(group):
         members = [pair for pair, its in zip(labelled, group, strict=True) if its == number]
+        if not moved_weight:
+            break
         made = moved_pairs(members, profiler.finder, weight=moved_weight, seed=int(number))
         moved += made
         source += [int(number)] * len(made)
     every = [*labelled, *campaigns, *moved]
     none = [-1] * len(labelled)
     return _Data(
-        features=featured(every, embedder, profiler),
+        features=featured(every, profiler),
         label=np.array([pair.label for pair in every], dtype=np.int64),
         weight=np.array([pair.weight for pair in every], dtype=np.float64),
         group=np.concatenate([group, np.full(len(every) - len(labelled), -1, dtype=np.int64)]),
@@ -255,7 +266,7 @@ def _data(
 Maker = Callable[[F32, NDArray[np.bool_], F64], PairModel]
 
 
-def _maker(regularisation: float) -> Maker:
+def _maker(regularisation: float, words: str) -> Maker:
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
@@ -276,6 +287,7 @@ def _maker(regularisation: float) -> Maker:
             context={name: ASSUMED_CONTEXT[name] for name in CONTEXT[1:]},
             other_area_cap=OTHER_AREA_CAP,
             threshold=0.5,
+            words=words,
             about={},
         )
 

@@ -21,12 +21,14 @@ T = TypeVar("T")
 class EncoderSettings:
     """``initial``: ``starter``, a folder, or a Hugging Face name; ``layers``: its lower layers, 0 for all.
 
-    ``opinion_folds``: folds in which other models form the second opinion that the refinement learns from.
+    ``opinion_folds``: folds in which other models form the second opinion that the refinement learns from;
+    ``refined_share``: how much of the refined weights goes into the mean with those before (Wortsman et al. 2022).
     """
 
     initial: str = "starter"
     layers: int = 0
     opinion_folds: int = 5
+    refined_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of a preset. ``encoder`` is None when only the lexical model is trained; ``refine`` is its second pass."""
+    """All of a preset. ``encoder`` is None when only the lexical model is trained; ``refine`` are further passes."""
 
     name: str
     lexical: LexicalSettings
     encoder: EncoderSettings | None
     fit: FitSettings
-    refine: FitSettings | None = None
+    refine: tuple[FitSettings, ...] = ()
     sources: tuple[Source, ...] = ()
 
 
@@ -84,7 +86,7 @@ def load_settings(path: Path) -> Settings:
         lexical=_build(LexicalSettings, tables.get("lexical", {}), path, "lexical"),
         encoder=_build(EncoderSettings, tables["encoder"], path, "encoder") if "encoder" in tables else None,
         fit=_build(FitSettings, tables.get("fit", {}), path, "fit"),
-        refine=_build(FitSettings, tables["refine"], path, "refine") if "refine" in tables else None,
+        refine=tuple(_build(FitSettings, table, path, "refine") for table in tables.get("refine", [])),
         sources=tuple(_build(Source, table, path, "source") for table in tables.get("source", [])),
     )
 

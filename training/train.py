@@ -240,7 +240,15 @@ class _Parts:
         embedding, heads = None, None
         if settings.initial == "starter":
             soft, embedding, heads = self._from_starter()
-        plan = Plan(_initial(settings.initial), settings.layers, soft, embedding, heads, self._opinion)
+        plan = Plan(
+            _initial(settings.initial),
+            settings.layers,
+            soft,
+            embedding,
+            heads,
+            self._opinion,
+            settings.refined_share,
+        )
         network = train_encoder(
             self.full,
             self.dev,

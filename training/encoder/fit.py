@@ -40,7 +40,7 @@ class Tokens:
 
     def polite(self, letter: Sequence[int], generator: np.random.Generator) -> Sequence[int]:
         """The letter with one of the phrases before or behind it."""
-        phrase = self.courtesies[generator.integers(len(self.courtesies))]
+        phrase = self.courtesies[int(generator.integers(len(self.courtesies)))]
         place = self.prefix if generator.random() < 0.5 else len(letter) - 1
         return [*letter[:place], *phrase, *letter[place:]]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from model.encoder import Head, Heads, Tokeniser
 from model.errors import FenboError
@@ -31,9 +32,9 @@ class Plan:
 
     ``soft`` holds a teacher's probabilities (N, K) for heads that the letters have no labels for, and
     ``embedding`` its vectors (N, width); without them the initial encoder itself, whole, teaches the embedding.
-    ``heads`` are first weights by head name, where the classes are the same. ``opinion``, given vectors of the
-    untouched encoder, says what models that never saw a letter think its department is (N, K): asked for the
-    refinement only.
+    ``heads`` are first weights by head name, where the classes are the same. For refinement alone: ``opinion``,
+    given vectors of the untouched encoder, says what models that never saw a letter think its department is (N, K);
+    ``refined_share`` is how much of the refined weights goes into the mean.
     """
 
     initial: str
@@ -42,6 +43,7 @@ class Plan:
     embedding: F32 | None
     heads: Heads | None
     opinion: Callable[[F32], F32] | None = None
+    refined_share: float = 0.5
 
 
 def device_name() -> str:
@@ -55,14 +57,15 @@ def train_encoder(
     plan: Plan,
     *,
     settings: FitSettings,
-    refine: FitSettings | None = None,
+    refine: Sequence[FitSettings] = (),
     work: Path,
     out: Path,
 ) -> Network:
     """Fit on ``corpus``, stop by the department accuracy on ``dev``, save into the folder ``out``.
 
-    ``refine`` goes over the letters a second time, with the plan's ``opinion`` beside their labels: what the first
-    time learned by heart is unlearned. ``work`` keeps the checkpoints, so that a second call after a crash goes on.
+    Each pass of ``refine`` goes over the letters again, with the plan's ``opinion`` beside their labels: what the
+    first learned by heart is unlearned. The mean of the weights before and after a pass is better than either.
+    ``work`` keeps the checkpoints, so that a second call after a crash goes on.
     """
     device = device_name()
     work.mkdir(parents=True, exist_ok=True)
@@ -95,11 +98,23 @@ def train_encoder(
         )
 
     fit(plan.soft, settings, "encoder.pt")
-    if refine is not None:
-        soft = plan.soft if plan.opinion is None else {**plan.soft, "department": plan.opinion(teacher)}
-        fit(soft, refine, "refined.pt")
+    soft = plan.soft
+    if refine and plan.opinion is not None:
+        soft = {**soft, "department": plan.opinion(teacher)}
+    for number, how in enumerate(refine, start=1):
+        before = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        fit(soft, how, f"refined-{number}.pt")
+        network.load_state_dict(_mean(before, network.state_dict(), plan.refined_share))
     save_encoder(network, plan.initial, out)
     return network
+
+
+def _mean(before: Mapping[str, Tensor], after: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights between two networks of one origin: ``share`` of ``after``."""
+    return {
+        name: torch.lerp(value, after[name], share) if value.is_floating_point() else after[name]
+        for name, value in before.items()
+    }
 
 
 def save_encoder(network: Network, initial: str, out: Path) -> None:
