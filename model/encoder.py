@@ -6,7 +6,8 @@ It runs on ONNX Runtime and needs neither torch nor transformers.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,11 +113,20 @@ class Encoder:
     def __init__(self, graph: Path, tokeniser: Tokeniser, heads: Heads, *, threads: int = 1) -> None:
         self.tokeniser = tokeniser
         self.heads = heads
+        self.observe: Callable[[str, float], None] | None = None
+        """Told the seconds of each stage, ``tokenise`` and ``infer``, from whichever thread runs it."""
         self._session = _session(graph, threads)
 
     def pooled(self, texts: Sequence[str]) -> F32:
         """One vector a text, (N, width), not of unit length. Long texts are averaged over their windows."""
-        return self.pooled_tokens(self.tokeniser(texts))
+        started = time.perf_counter()
+        tokens = self.tokeniser(texts)
+        read = time.perf_counter()
+        pooled = self.pooled_tokens(tokens)
+        if self.observe is not None:
+            self.observe("tokenise", read - started)
+            self.observe("infer", time.perf_counter() - read)
+        return pooled
 
     def pooled_tokens(self, tokens: Sequence[Sequence[int]]) -> F32:
         """As :meth:`pooled`, for letters already turned into tokens."""

@@ -79,7 +79,7 @@ class Metrics:
         )
         self._stage_seconds = Histogram(
             "fenbo_stage_seconds",
-            "Time in each stage: queue and store per letter, predict per batch.",
+            "Time in each stage: queue and store per letter, predict per batch; within it tokenise and infer.",
             ("stage", "explain"),
             buckets=_SECONDS,
             registry=self._registry,
@@ -156,6 +156,10 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """Count a request that was not predicted: queue-full, deadline-exceeded, client-gone, not-ready."""
         self._refused.labels(reason).inc()
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """So long took a stage within a prediction: tokenise, infer."""
+        self._stage_seconds.labels(stage, "").observe(seconds)
 
     def stored(self, seconds: float) -> None:
         """A ticket was on the disk after so long, the wait for others of its transaction included."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
@@ -52,6 +52,13 @@ class Predictor(Protocol):
 
     def with_taxonomy(self, taxonomy: Taxonomy) -> Self:
         """The same model, predicting in another version of the taxonomy. Raises `FenboError`."""
+
+
+def watch_stages(predictor: Predictor, tell: Callable[[str, float], None]) -> None:
+    """Have a model with an encoder tell the seconds of its stages: ``tokenise`` and ``infer``."""
+    encoder = getattr(predictor, "encoder", None)
+    if encoder is not None:
+        encoder.observe = tell
 
 
 def load_predictor(settings: Settings) -> Predictor:

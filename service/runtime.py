@@ -17,7 +17,7 @@ from service.batching import Batcher, BatchLimits, DeadlineExceeded, QueueFull
 from service.examples import WARM_UP_LETTERS
 from service.logs import described
 from service.metrics import Metrics
-from service.predictor import Explain, Predicted, Predictor, load_predictor
+from service.predictor import Explain, Predicted, Predictor, load_predictor, watch_stages
 from service.settings import Settings
 from service.shelf import Placed, Shelf
 
@@ -123,6 +123,7 @@ class Runtime:
         try:
             predictor = await asyncio.to_thread(self._loaded, folder)
             await asyncio.to_thread(self._warm_up, predictor)
+            watch_stages(predictor, self._metrics.stage)
         except FenboError as error:
             raise BundleRefused(str(error)) from error
         except Exception as error:
@@ -227,6 +228,7 @@ class Runtime:
                 self._predictor = await asyncio.to_thread(self._loaded, wanted.folder)
                 self.answering = wanted
             await asyncio.to_thread(self._warm_up, self._predictor)
+            watch_stages(self._predictor, self._metrics.stage)
         except Exception as error:
             self.fail(error)
             return
