@@ -22,7 +22,7 @@ from eval.metrics.bootstrap import by_group
 from eval.metrics.checks import Ints
 from eval.metrics.measure import not_measured, number
 from eval.metrics.pairs import DIFFERENT, RELATED, SAME, b_cubed
-from model.duplicates.files import Settings, duplicates_file, pairs_file
+from model.duplicates.files import duplicates_file, pairs_file
 from model.duplicates.score import PairScorer
 from model.errors import FenboError
 from model.records import Problem, open_table, write_rows
@@ -169,8 +169,7 @@ def _clusters(bundle: Path, letters: Sequence[Letter]) -> list[str]:
             for place, letter in enumerate(letters)
         )
         write_rows(source, rows, fields)
-        settings = Settings(workers=1)
-        duplicates_file(bundle, source, target, settings=settings, on_problem=_refuse)
+        duplicates_file(bundle, source, target, on_problem=_refuse)
         return [str(name) for name in _column(target, "cluster")]
 
 

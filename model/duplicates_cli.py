@@ -29,7 +29,6 @@ _city = click.option("--city", default="", help="城市，如 深圳；同名的
 _window = click.option(
     "--window-days", type=click.IntRange(1), default=90, show_default=True, help="多少天以内算重复。"
 )
-_workers = click.option("--workers", default=0, show_default="每核一个", help="进程数。Processes.")
 _strict = click.option(
     "--strict", is_flag=True, help="有一行读不了就停止。Refuse a file with an unreadable row."
 )
@@ -51,7 +50,6 @@ _target = click.argument("target", metavar="OUT", type=click.Path(path_type=Path
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), default=None, help="多像才算同一件事；默认由模型定。"
 )
-@_workers
 @_strict
 @_source
 @_target
@@ -61,7 +59,6 @@ def duplicates_command(
     city: str,
     window_days: int,
     threshold: float | None,
-    workers: int,
     strict: bool,
     source: Path,
     target: Path,
@@ -76,7 +73,7 @@ def duplicates_command(
             target,
             columns=parse_columns(columns),
             strict=strict,
-            settings=Settings(city, window_days, threshold, workers),
+            settings=Settings(city, window_days, threshold),
             on_problem=on_problem,
             on_notice=on_notice,
             on_rows=on_rows,
@@ -114,7 +111,6 @@ def pairs_command(bundle: Path, city: str, source: Path, target: Path) -> None:
 @_columns
 @_city
 @_window
-@_workers
 @_strict
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="最多列几个。")
 @click.option(
@@ -130,7 +126,6 @@ def hot_command(
     columns: str | None,
     city: str,
     window_days: int,
-    workers: int,
     strict: bool,
     top: int,
     now: datetime | None,
@@ -146,7 +141,7 @@ def hot_command(
             source,
             columns=parse_columns(columns),
             strict=strict,
-            settings=Settings(city, window_days, None, workers),
+            settings=Settings(city, window_days),
             most=top,
             now=None if now is None else now.replace(tzinfo=_LOCAL) + timedelta(days=1),
             on_problem=on_problem,
@@ -157,6 +152,43 @@ def hot_command(
         click.echo("没有热点。No topic is told faster than expected.", err=True)
     for rank, topic in enumerate(topics, start=1):
         click.echo(json.dumps(_as_json(topic), ensure_ascii=False) if as_json else _as_text(rank, topic))
+
+
+@click.command(
+    "duplicates-benchmark",
+    epilog="""\b
+例 / Examples:
+  fenbo duplicates-benchmark --size 10000 --size 100000
+  fenbo duplicates-benchmark --size 1000000 --folder /var/tmp/city""",
+)
+@_bundle
+@click.option(
+    "--size", "sizes", type=click.IntRange(3000), multiple=True, default=(10_000, 100_000), show_default=True
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="放合成城市的空目录（一百万件约 3 GB）；不给则用临时目录。",
+)
+@click.option("--seed", default=0, show_default=True)
+def benchmark_command(bundle: Path, sizes: tuple[int, ...], folder: Path | None, seed: int) -> None:
+    """合成一座城市，看它长大时重复识别的速度、内存和准确。One JSON object a size."""
+    import tempfile
+
+    from model.duplicates.benchmark import measure
+    from model.duplicates.score import PairScorer
+
+    scorer = PairScorer.of_bundle(bundle)
+    for size in sizes:
+        with (
+            tempfile.TemporaryDirectory(prefix="fenbo-", dir=folder) as place,
+            tqdm(total=size, desc=f"{size:,} tickets", unit="ticket") as bar,
+        ):
+            measured = measure(
+                size, Path(place), scorer=scorer, seed=seed, on_rows=lambda rows, bar=bar: bar.update(rows)
+            )
+        click.echo(json.dumps(measured.as_dict()))
 
 
 @contextmanager

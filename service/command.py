@@ -38,6 +38,10 @@ COMMANDS: Final[dict[str, Entry]] = {
     "registry": Entry("model.cli:registry_group", "模型包：列出、上线、回退 · list, promote, roll back"),
     "duplicates": Entry("model.duplicates_cli:duplicates_command", "找出重复诉求 · find duplicates"),
     "pairs": Entry("model.duplicates_cli:pairs_command", "两件是否同一件事 · are two the same matter"),
+    "train-pairs": Entry("training.pairs_cli:train_pairs_command", "学习什么算重复 · fit the pair score"),
+    "duplicates-benchmark": Entry(
+        "model.duplicates_cli:benchmark_command", "重复识别测速 · benchmark of duplicates as a city grows"
+    ),
     "hot": Entry("model.duplicates_cli:hot_command", "近期热点 · hot topics"),
     "keys": Entry("service.keys_cli:keys_group", "谁可以用接口 · API keys: create, list, revoke"),
     "export": Entry("service.storage_cli:export_command", "导出人的意见，用来训练 · export outcomes to train on"),

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import FenboError
+
 from .city import DIMENSIONS, Telling, tellings
 from .finder import CANDIDATES, DuplicateFinder
 from .profile import Profiler
@@ -74,6 +76,11 @@ def measure(
 ) -> Measured:
     """Build a city of ``size`` tickets in the empty ``folder`` and measure the finder on it."""
     scorer = scorer or PairScorer.shipped()
+    if scorer.words.dimensions != DIMENSIONS:
+        raise FenboError(
+            f"the word table has {scorer.words.dimensions} components, the synthetic city draws {DIMENSIONS};"
+            " measure with the shipped pair model"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     stream = tellings(size, seed=seed)
     truth: list[int] = []
@@ -97,7 +104,7 @@ def measure(
     def opened() -> tuple[DuplicateFinder, float, float]:
         before, start = _resident_mb(), time.perf_counter()
         finder = DuplicateFinder(scorer, folder=folder, clock=lambda: end)
-        finder.open(DIMENSIONS)
+        finder.open()
         return finder, time.perf_counter() - start, _resident_mb() - before
 
     finder, rebuild, _ = opened()
@@ -160,7 +167,7 @@ def _filled(
 ) -> None:
     """Store tickets in their true clusters, without comparing them."""
     store = SqliteStore(folder / "duplicates.db")
-    profiler = Profiler(scorer.rarity)
+    profiler = Profiler(scorer.rarity, scorer.words)
     clusters: dict[int, int] = {}
     while batch := list(islice(stream, _BATCH)):
         with store.transaction():

@@ -38,26 +38,36 @@ def vector_bytes(profile: Profile) -> bytes:
 
 
 def grams_bytes(profile: Profile) -> bytes:
-    """n-grams: their number, buckets, weights in half precision, then the runs."""
+    """n-grams and words: four counts, buckets, weights in half precision, runs, words, words of the head."""
     grams = profile.grams
-    count = np.array([len(grams.keys)], dtype="<u4")
-    parts = (count, grams.keys.astype("<u4"), grams.weights.astype("<f2"), grams.runs.astype("<u4"))
+    parts = (
+        np.array([len(grams.keys), len(grams.runs), len(profile.words), len(profile.head)], dtype="<u4"),
+        grams.keys.astype("<u4"),
+        grams.weights.astype("<f2"),
+        grams.runs.astype("<u4"),
+        profile.words.astype("<u2"),
+        profile.head.astype("<u2"),
+    )
     return b"".join(part.tobytes() for part in parts)
 
 
 def profile_of(facts: str, vector: bytes, grams: bytes) -> Profile:
     """The profile that the three parts were made of, to the precision kept."""
     data = json.loads(facts)
-    count = int(np.frombuffer(grams, dtype="<u4", count=1)[0])
+    buckets, runs, words, head = np.frombuffer(grams, dtype="<u4", count=4).tolist()
+    at_runs = 16 + 6 * buckets
+    at_words = at_runs + 4 * runs
     created = data["created_at"]
     return Profile(
         text=data["text"],
         vector=np.frombuffer(vector, dtype="<f2").astype(np.float32),
         grams=Grams(
-            np.frombuffer(grams, dtype="<u4", count=count, offset=4),
-            np.frombuffer(grams, dtype="<f2", count=count, offset=4 + 4 * count).astype(np.float32),
-            np.frombuffer(grams[4 + 6 * count :], dtype="<u4"),
+            np.frombuffer(grams, dtype="<u4", count=buckets, offset=16),
+            np.frombuffer(grams, dtype="<f2", count=buckets, offset=16 + 4 * buckets).astype(np.float32),
+            np.frombuffer(grams, dtype="<u4", count=runs, offset=at_runs),
         ),
+        words=np.frombuffer(grams, dtype="<u2", count=words, offset=at_words),
+        head=np.frombuffer(grams, dtype="<u2", count=head, offset=at_words + 2 * words),
         area=data["area"],
         street=data["street"],
         names=tuple(data["names"]),

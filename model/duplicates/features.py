@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from .grams import BUCKETS, Rarity
 from .profile import Profile
+from .words import WordTable
 
 F32 = NDArray[np.float32]
+U16 = NDArray[np.uint16]
 U32 = NDArray[np.uint32]
 
 FEATURES: tuple[str, ...] = (
@@ -18,6 +20,12 @@ FEATURES: tuple[str, ...] = (
     "wording",
     "covered",
     "runs",
+    "aligned_less",
+    "aligned_more",
+    "head_less",
+    "head_more",
+    "heads_less",
+    "heads_more",
     "same_area",
     "other_area",
     "same_street",
@@ -33,6 +41,13 @@ FEATURES: tuple[str, ...] = (
     "shorter",
     "length_ratio",
     "both_questions",
+    "meaning_squared",
+    "wording_squared",
+    "meaning_placeless",
+    "aligned_placeless",
+    "aligned_placed",
+    "aligned_questions",
+    "wording_questions",
 )
 """Columns that are fitted; see :func:`pair_features` for each one's meaning."""
 
@@ -47,17 +62,26 @@ CONTEXT: tuple[str, ...] = (
 """Columns about the tickets around their text."""
 
 
-def pair_features(query: Profile, candidates: Sequence[Profile], rarity: Rarity) -> F32:
+_READ = FEATURES.index("aligned_less")
+_TOLD = FEATURES.index("same_area")
+_TOGETHER = FEATURES.index("meaning_squared")
+
+
+def pair_features(query: Profile, candidates: Sequence[Profile], rarity: Rarity, words: WordTable) -> F32:
     """Features (C, len(FEATURES)) of ``query`` against each candidate.
 
     meaning: cosine of the vectors, [-1, 1]. wording: cosine of the weighted n-grams, [0, 1]. covered: share
     of the n-gram weight of either text that the other has too (the larger share), [0, 1]. runs: ln(1 + summed
-    idf of shared 4-character runs). same/other area and street: 1 when both are known and equal/different.
+    idf of shared 4-character runs). aligned: how near the nearest word of the other text is to each word, on
+    average by idf (cosine of word vectors, not below 0), from either side, the lesser and the more, [0, 1]; head
+    the same for the words of each title or first sentence in the other's whole text, heads for one title in the
+    other. same/other area and street: 1 when both are known and equal/different.
     names_shared: mean over both tickets' place names of how well each stands in the other's text (1 whole,
     0.7 most of it), [0, 1]; names_differ: 1 when both name places and none is shared; names_absent: 1 when
     neither names one; main_name_shared: the same for each ticket's first name alone, summed, 0.5 for a ticket
     without one, [0, 2]. Organisations and numbers likewise. shorter: ln(1 + characters of the shorter text).
-    length_ratio: shorter by longer, [0, 1]. both_questions: 1 when both ask.
+    length_ratio: shorter by longer, [0, 1]. both_questions: 1 when both ask. The last columns are products of
+    these: words weigh more where no place is named, and in questions, which one answer has to serve.
     """
     count = len(candidates)
     rows = np.zeros((count, len(FEATURES)), dtype=np.float32)
@@ -66,8 +90,10 @@ def pair_features(query: Profile, candidates: Sequence[Profile], rarity: Rarity)
     rows[:, 0] = np.stack([candidate.vector for candidate in candidates]) @ query.vector
     rows[:, 1], rows[:, 2] = _wording(query, candidates)
     rows[:, 3] = _runs(query, candidates, rarity)
+    rows[:, _READ:_TOLD] = _aligned(query, candidates, words)
     for row, candidate in zip(rows, candidates, strict=True):
-        row[4:] = _told(query, candidate)
+        row[_TOLD:_TOGETHER] = _told(query, candidate)
+    rows[:, _TOGETHER:] = _together(rows)
     return rows
 
 
@@ -96,6 +122,58 @@ def _wording(query: Profile, candidates: Sequence[Profile]) -> tuple[F32, F32]:
     mine = np.add.reduceat(ours * ours, starts)
     its = np.add.reduceat(np.where(ours > 0, theirs * theirs, 0.0), starts)
     return cosine, np.minimum(np.maximum(mine, its), 1.0)
+
+
+def _aligned(query: Profile, candidates: Sequence[Profile], table: WordTable) -> F32:
+    """Columns aligned, head and heads (C, 6)."""
+    texts, heads = [one.words for one in candidates], [one.head for one in candidates]
+    whole = _both_ways(query.words, texts, table)
+    theirs = _both_ways(query.head, texts, table)[0], _both_ways(query.words, heads, table)[1]
+    titles = _both_ways(query.head, heads, table)
+    columns = [pick(*pair) for pair in (whole, theirs, titles) for pick in (np.minimum, np.maximum)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _both_ways(ours: U16, theirs: Sequence[U16], table: WordTable) -> tuple[F32, F32]:
+    """How well ``ours`` is met in each of ``theirs`` (C,), and each of them in ``ours`` (C,); both in [0, 1]."""
+    nobody = np.array([len(table.words)], dtype=np.uint16)
+    joined = np.concatenate([piece for part in theirs for piece in (part, nobody)])
+    starts = np.cumsum([0, *(len(part) + 1 for part in theirs[:-1])])
+    if not len(ours):
+        nothing = np.zeros(len(theirs), dtype=np.float32)
+        return nothing, nothing
+    near = np.maximum(table.aligned[joined] @ table.aligned[ours].T, 0.0)
+    mine = table.weights[ours]
+    met = np.maximum.reduceat(near, starts, axis=0) @ mine / max(float(mine.sum()), 1e-9)
+    weights = table.weights[joined]
+    total = np.add.reduceat(weights, starts)
+    back = np.add.reduceat(near.max(axis=1) * weights, starts) / np.maximum(total, 1e-9)
+    return np.minimum(met, 1.0), np.minimum(back, 1.0)
+
+
+def _together(rows: F32) -> F32:
+    meaning, wording, less, more, shared, absent, asked = (
+        rows[:, FEATURES.index(name)]
+        for name in (
+            "meaning",
+            "wording",
+            "aligned_less",
+            "aligned_more",
+            "names_shared",
+            "names_absent",
+            "both_questions",
+        )
+    )
+    columns = (
+        meaning * meaning,
+        wording * wording,
+        meaning * absent,
+        more * absent,
+        more * shared,
+        less * asked,
+        wording * asked,
+    )
+    return np.stack(columns, axis=1)
 
 
 def _runs(query: Profile, candidates: Sequence[Profile], rarity: Rarity) -> F32:

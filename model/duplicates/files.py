@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,7 +22,7 @@ from model.ticket import Ticket
 
 from .finder import WINDOW_DAYS, DuplicateFinder, Verdict
 from .hot import HotTopic, hot_topics
-from .profile import Profiler
+from .profile import Profiler, full_text
 from .score import PairScorer
 
 F32 = NDArray[np.float32]
@@ -44,12 +42,11 @@ _TITLE_COLUMNS = ("title_a", "title_b")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How files are clustered. ``city`` makes ambiguous place names plain; ``workers`` 0 is one a core."""
+    """How files are clustered. ``city`` makes ambiguous place names plain."""
 
     city: str = ""
     window_days: int = WINDOW_DAYS
     threshold: float | None = None
-    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +143,8 @@ def pairs_file(
         raise RecordsError(f"{source}: no column {', '.join(missing)}; found {', '.join(present)}")
     if "probability" in present:
         raise RecordsError(f"{source}: has a column probability, which would be overwritten; rename it")
-    router = Router.from_pretrained(bundle)
     scorer = PairScorer.of_bundle(bundle)
-    profiler = Profiler(scorer.rarity, finder=PlaceFinder(city=city))
+    profiler = Profiler(scorer.rarity, scorer.words, finder=PlaceFinder(city=city))
 
     def rows() -> Iterator[dict[str, object]]:
         stream = iter(table.rows(set(present)))
@@ -159,7 +155,7 @@ def pairs_file(
                     on_problem(row)
                 cells.append({} if isinstance(row, Problem) else dict(row.cells))
             tickets = [_masked(_pair_ticket(pair, side)) for pair in cells for side in ("a", "b")]
-            vectors = router.embed([_read(ticket) for ticket in tickets])
+            vectors = scorer.words.embed([full_text(ticket) for ticket in tickets])
             profiles = [
                 profiler.profile(ticket, vector) for ticket, vector in zip(tickets, vectors, strict=True)
             ]
@@ -210,10 +206,6 @@ def _masked(ticket: Ticket) -> Ticket:
     return replace(ticket, title=masked.title, content=masked.content)
 
 
-def _read(ticket: Ticket) -> str:
-    return prepare(ticket).document.text
-
-
 def _firsts(letters: Sequence[_Letter | None]) -> list[int]:
     """For each row the place of the first with the same id and the same words."""
     seen: dict[tuple[str, str, str], int] = {}
@@ -249,44 +241,12 @@ def _clustered(
             clock=lambda: now,
         ) as finder,
     ):
-        for letter, vector in _embedded(bundle, heard, settings.workers):
-            finder.add(letter.ticket, vector, kind=letter.kind, department=letter.department)
+        for letter in heard:
+            finder.add(letter.ticket, kind=letter.kind, department=letter.department)
             if on_rows is not None:
                 on_rows(1)
         finder.recluster(since=datetime.fromtimestamp(0, tz=UTC))
         yield finder
-
-
-def _embedded(bundle: Path, letters: Sequence[_Letter], workers: int) -> Iterator[tuple[_Letter, F32]]:
-    pieces = [letters[start : start + _PIECE] for start in range(0, len(letters), _PIECE)]
-    count = min(workers or len(os.sched_getaffinity(0)), max(1, len(pieces) // 4))
-    texts = ([_read(letter.ticket) for letter in piece] for piece in pieces)
-    if count == 1:
-        router = Router.from_pretrained(bundle)
-        vectors: Iterable[F32] = map(router.embed, texts)
-        yield from _joined(pieces, vectors)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(count, _start_worker, (bundle,)) as pool:
-        yield from _joined(pieces, pool.imap(_embed, texts))
-
-
-def _joined(pieces: Sequence[Sequence[_Letter]], vectors: Iterable[F32]) -> Iterator[tuple[_Letter, F32]]:
-    for piece, rows in zip(pieces, vectors, strict=True):
-        yield from zip(piece, rows, strict=True)
-
-
-_router: Router | None = None
-
-
-def _start_worker(bundle: Path) -> None:
-    global _router
-    _router = Router.from_pretrained(bundle)
-
-
-def _embed(texts: list[str]) -> F32:
-    assert _router is not None
-    return _router.embed(texts)
 
 
 def _row(letter: _Letter, verdict: Verdict, letters: Sequence[_Letter | None]) -> dict[str, object]:

@@ -19,7 +19,7 @@ from model.ticket import Ticket
 
 from .index import AXES_AT, VectorIndex, principal_axes
 from .partition import COHESION, binding, partition, renamed
-from .profile import Profile, Profiler
+from .profile import Profile, Profiler, full_text
 from .score import PairScorer
 from .snapshot import SnapshotUnusableError, load_snapshot, save_snapshot
 from .sqlite_store import SqliteStore
@@ -135,6 +135,7 @@ class DuplicateFinder:
 
     Raises:
         IndexOwnedError: another process has the folder open.
+        FenboError: the store's tickets were read with another word table.
     """
 
     def __init__(
@@ -155,11 +156,12 @@ class DuplicateFinder:
         self.threshold = scorer.threshold if threshold is None else threshold
         self.cohesion = cohesion
         self.window = window_days * DAY
-        self._profiler = Profiler(scorer.rarity, finder=places)
+        self._profiler = Profiler(scorer.rarity, scorer.words, finder=places)
         self._clock = clock
         self._folder = folder
         self._lock = _own(folder) if folder is not None else None
         self.store: DuplicateStore = store or SqliteStore(folder / "duplicates.db" if folder else None)
+        self.store.bind(scorer.words.fingerprint)
         self._newest = self.store.newest_moment() or 0
         self._index: VectorIndex | None = None
         self._last_number = 0
@@ -170,14 +172,14 @@ class DuplicateFinder:
         """The live index; None until the first vector is seen."""
         return self._index
 
-    def open(self, dimensions: int) -> None:
-        """Make the index ready for vectors of ``dimensions`` before the first ticket comes."""
-        self._opened(dimensions)
+    def open(self) -> None:
+        """Make the index ready before the first ticket comes."""
+        self._opened()
 
     def look(
         self,
         ticket: Ticket,
-        vector: F32,
+        vector: F32 | None = None,
         *,
         place: Place | None = None,
         kind: str = "",
@@ -198,7 +200,7 @@ class DuplicateFinder:
     def add(
         self,
         ticket: Ticket,
-        vector: F32,
+        vector: F32 | None = None,
         *,
         place: Place | None = None,
         kind: str = "",
@@ -206,12 +208,13 @@ class DuplicateFinder:
     ) -> Verdict:
         """Store ``ticket`` and say which earlier tickets are the same matter.
 
-        ``vector`` (D,): the text's meaning, unit length, centred. ``place``: found already; else it is looked
-        for here. The same id with the same words again changes nothing and gives the verdict of today.
+        ``vector`` (D,): what ``scorer.words.embed`` makes of the text, where it is at hand; else it is made here.
+        ``place``: found already; else it is looked for here. The same id with the same words again changes
+        nothing and gives the verdict of today.
 
         Raises:
             TicketConflictError: the id is known with other words.
-            FenboError: no ticket id, or a vector of another size than before.
+            FenboError: no ticket id, or a vector that is not of the scorer's word table.
         """
         if not ticket.ticket_id:
             raise FenboError("ticket_id is empty; a stored ticket needs one")
@@ -380,13 +383,10 @@ class DuplicateFinder:
             return int(now.timestamp())
         return max(0, int(created_at.timestamp()))
 
-    def _opened(self, dimensions: int) -> VectorIndex:
+    def _opened(self) -> VectorIndex:
         if self._index is not None:
-            if self._index.dimensions != dimensions:
-                raise FenboError(
-                    f"vector has {dimensions} components; this index holds {self._index.dimensions}"
-                )
             return self._index
+        dimensions = self.scorer.words.dimensions
         first_week = (self._newest - self.window) // WEEK
         index, last = VectorIndex(dimensions), 0
         if self._folder is not None:
@@ -409,8 +409,8 @@ class DuplicateFinder:
         for row in self.store.indexed_vectors(after=last, first_week=first_week):
             if row.vector.shape != (index.dimensions,):
                 raise FenboError(
-                    f"the store holds vectors of {len(row.vector)} components, the encoder makes"
-                    f" {index.dimensions}; start a new folder for a new encoder"
+                    f"the store holds vectors of {len(row.vector)} components, the word table makes"
+                    f" {index.dimensions}; start a new folder for a new word table"
                 )
             batch.append(row)
             self._last_number = row.number
@@ -420,11 +420,17 @@ class DuplicateFinder:
         return _with_axes(_added(index, batch))
 
     def _compare(
-        self, ticket: Ticket, vector: F32, place: Place | None, kind: str, department: str
+        self, ticket: Ticket, vector: F32 | None, place: Place | None, kind: str, department: str
     ) -> _Compared:
-        if vector.ndim != 1 or not np.isfinite(vector).all():
-            raise FenboError(f"vector has shape {vector.shape} or holds NaN; expected (D,) finite numbers")
-        index = self._opened(len(vector))
+        words = self.scorer.words
+        if vector is None:
+            vector = words.embed([full_text(ticket)])[0]
+        if vector.shape != (words.dimensions,) or not np.isfinite(vector).all():
+            raise FenboError(
+                f"vector has shape {vector.shape} or holds NaN; the word table makes ({words.dimensions},)"
+                " finite numbers: leave the vector out"
+            )
+        index = self._opened()
         moment = self._moment(ticket.created_at)
         sent = replace(ticket, created_at=datetime.fromtimestamp(moment, tz=UTC))
         profile = self._profiler.profile(sent, vector, place=place, kind=kind, department=department)

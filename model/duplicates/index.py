@@ -38,8 +38,8 @@ SKETCHED_AXES = 192
 BITS = 255
 """Bits of a sketch; one less than four words hold, so that a distance fits a byte."""
 WORDS = 4
-_SCALE = np.float32(254.0)
-"""int8 steps a unit: components beyond ±0.5 of a unit vector are cut off, which hardly any has."""
+_SCALE = np.float32(127.0)
+"""int8 steps a unit: the largest component of a unit vector still fits, a cosine is right to about 0.003."""
 _SHORTLIST = 1_500
 _LONGEST_SHORTLIST = 5_000
 _SHORTLIST_SHARE = 0.005

@@ -15,8 +15,10 @@ from model.text.normalise import normalised
 from model.ticket import Ticket
 
 from .grams import Grams, Rarity, plain
+from .words import WordTable
 
 F32 = NDArray[np.float32]
+U16 = NDArray[np.uint16]
 
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])(?:[A-Za-z]{1,3}[0-9]{1,5}|[0-9]{2,7})(?![0-9市区县])")
 _YEAR = re.compile(r"^(?:19|20)[0-9]{2}$")
@@ -37,6 +39,10 @@ class Profile:
     vector: F32
     """Meaning, shape (D,), unit length; all zero for a text without content."""
     grams: Grams
+    words: U16
+    """Words of the text by their number in the word table, the most telling ones, ascending."""
+    head: U16
+    """The same of the title or first sentence."""
     area: str = ""
     street: str = ""
     names: tuple[str, ...] = ()
@@ -53,8 +59,9 @@ class Profile:
 class Profiler:
     """Makes profiles. Thread-safe."""
 
-    def __init__(self, rarity: Rarity, *, finder: PlaceFinder | None = None) -> None:
+    def __init__(self, rarity: Rarity, words: WordTable, *, finder: PlaceFinder | None = None) -> None:
         self.rarity = rarity
+        self.words = words
         self.finder = finder or PlaceFinder()
 
     def profile(
@@ -76,6 +83,8 @@ class Profiler:
             text=plain(text),
             vector=vector,
             grams=self.rarity.grams(text),
+            words=self.words.telling(text),
+            head=self.words.head(text),
             area=found.area if found.district_confidence >= _SURE else "",
             street=found.street,
             names=fine_names(found),

@@ -22,13 +22,15 @@ from model.errors import FenboError
 from .features import CONTEXT, FEATURES, context_features, pair_features
 from .grams import Rarity
 from .profile import Profile
+from .words import WordTable
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
 MODEL_FILE = "pairs.json"
 RARITY_FILE = "pairs_rarity.npz"
+WORDS_FILE = "pairs_words.npz"
 _OTHER_AREA = FEATURES.index("other_area")
 _ORGANISATIONS = FEATURES.index("organisations_shared")
 
@@ -49,6 +51,8 @@ class PairModel:
     """Highest probability for two tickets of different areas that name no organisation in common."""
     threshold: float
     """Probability from which two tickets are called the same matter."""
+    words: str
+    """Fingerprint of the word table that it was fitted with."""
     about: Mapping[str, Any]
     """What it was fitted on and how well it did; not read by the model."""
 
@@ -71,6 +75,7 @@ class PairModel:
             "context": dict(self.context),
             "other_area_cap": self.other_area_cap,
             "threshold": self.threshold,
+            "words": self.words,
             "about": dict(self.about),
         }
 
@@ -103,6 +108,7 @@ class PairModel:
                 context={str(key): float(value) for key, value in data["context"].items()},
                 other_area_cap=float(data["other_area_cap"]),
                 threshold=float(data["threshold"]),
+                words=str(data["words"]),
                 about=dict(data.get("about", {})),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -111,10 +117,23 @@ class PairModel:
 
 @dataclass(frozen=True, slots=True)
 class PairScorer:
-    """Scores pairs of profiles. Thread-safe."""
+    """Scores pairs of profiles. Thread-safe.
+
+    Raises:
+        FenboError: the model was fitted with another word table.
+    """
 
     model: PairModel
     rarity: Rarity
+    words: WordTable
+    """Gives tickets their vectors too: ``scorer.words.embed``."""
+
+    def __post_init__(self) -> None:
+        if self.model.words != self.words.fingerprint:
+            raise FenboError(
+                f"the pair model was fitted with word table {self.model.words}, not {self.words.fingerprint};"
+                " fit it again with fenbo train-pairs"
+            )
 
     @property
     def threshold(self) -> float:
@@ -123,10 +142,10 @@ class PairScorer:
 
     @classmethod
     def load(cls, folder: Path) -> PairScorer:
-        """Read ``pairs.json`` and ``pairs_rarity.npz`` of ``folder``.
+        """Read ``pairs.json``, ``pairs_rarity.npz`` and ``pairs_words.npz`` of ``folder``.
 
         Raises:
-            FenboError: a file is missing, damaged or of another format.
+            FenboError: a file is missing, damaged, of another format, or does not belong to the others.
         """
         path = folder / MODEL_FILE
         try:
@@ -135,7 +154,11 @@ class PairScorer:
             raise FenboError(f"cannot read pair model {path}: {error}") from error
         if not isinstance(data, dict):
             raise FenboError(f"{path}: pair model is damaged (not a mapping)")
-        return cls(PairModel.parse(data, str(path)), Rarity.load(folder / RARITY_FILE))
+        return cls(
+            PairModel.parse(data, str(path)),
+            Rarity.load(folder / RARITY_FILE),
+            WordTable.load(folder / WORDS_FILE),
+        )
 
     @classmethod
     def shipped(cls) -> PairScorer:
@@ -151,16 +174,17 @@ class PairScorer:
         return cls.shipped()
 
     def save(self, folder: Path) -> None:
-        """Write both files into ``folder``, which must exist."""
+        """Write the three files into ``folder``, which must exist."""
         text = json.dumps(self.model.dump(), ensure_ascii=False, indent=1)
         (folder / MODEL_FILE).write_text(text + "\n", encoding="utf-8")
         self.rarity.save(folder / RARITY_FILE)
+        self.words.save(folder / WORDS_FILE)
 
     def probabilities(self, query: Profile, candidates: Sequence[Profile]) -> F32:
         """Probability in [0, 1] that each candidate is the same matter as ``query``; shape (C,)."""
         if not candidates:
             return np.empty(0, dtype=np.float32)
-        features = pair_features(query, candidates, self.rarity)
+        features = pair_features(query, candidates, self.rarity, self.words)
         context = context_features(query, candidates)
         log_odds = self._log_odds(features) + self._context(context)
         capped = (features[:, _OTHER_AREA] > 0) & (features[:, _ORGANISATIONS] == 0)
@@ -174,7 +198,7 @@ class PairScorer:
 
     def contributions(self, a: Profile, b: Profile) -> dict[str, float]:
         """What each feature added to the log-odds, against an average pair, strongest first."""
-        features = pair_features(a, [b], self.rarity)[0]
+        features = pair_features(a, [b], self.rarity, self.words)[0]
         parts = dict(
             zip(FEATURES, (self._scaled(features[None, :])[0] * self.model.weight).tolist(), strict=True)
         )

@@ -18,7 +18,7 @@ from .encoding import facts_text, grams_bytes, profile_of, vector_bytes
 from .profile import Profile
 from .store import WEEK, Edge, Event, EventKind, IndexedVector, Letter, NewTicket, Ruling, StoredTicket
 
-_VERSION = 1
+_VERSION = 2
 _CACHED_PROFILES = 4096
 _MOST_VARIABLES = 900
 """SQLite allows 999 question marks on old builds."""
@@ -109,6 +109,21 @@ class SqliteStore:
     def identity(self) -> str:
         """Random name of this store."""
         return self._identity
+
+    def bind(self, words: str) -> None:
+        """Note the word table that the tickets' vectors and words are of.
+
+        Raises:
+            FenboError: the store's tickets are of another table.
+        """
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'words'").fetchone()
+        if row is None:
+            self._connection.execute("INSERT INTO meta VALUES ('words', ?)", (words,))
+        elif row[0] != words:
+            raise FenboError(
+                f"the store was made with word table {row[0]}, the scorer has {words}; start a new folder and"
+                " add its tickets again"
+            )
 
     def _create(self) -> None:
         with self.transaction():

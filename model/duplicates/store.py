@@ -122,6 +122,14 @@ class DuplicateStore(Protocol):
         """Random name of this store, by which a snapshot knows whose it is."""
         ...
 
+    def bind(self, words: str) -> None:
+        """Note the word table that the tickets' vectors and words are of; one store knows one table.
+
+        Raises:
+            FenboError: the store's tickets are of another table.
+        """
+        ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """All writes inside take effect together or not at all."""
         ...

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import structlog
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
@@ -154,7 +153,6 @@ class Matcher:
         try:
             return self._finder.add(
                 _ticket(row),
-                np.frombuffer(row.vector, dtype="<f2").astype(np.float32),
                 kind=row.kind,
                 department=row.department,
             )

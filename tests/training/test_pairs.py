@@ -13,7 +13,7 @@ from model.duplicates.grams import Rarity
 from model.errors import FenboError
 from model.place import PlaceFinder
 from model.ticket import Ticket
-from tests.model.duplicates.city import EMBEDDER
+from tests.model.duplicates.city import WORDS
 from training.pairs import (
     LabelledPair,
     best_threshold,
@@ -53,7 +53,7 @@ def rarity() -> Rarity:
 
 
 def test_it_learns_that_place_and_problem_make_a_matter(rarity: Rarity) -> None:
-    scorer, quality = fit_pairs(labelled(), EMBEDDER, rarity, repeats=1)
+    scorer, quality = fit_pairs(labelled(), rarity, WORDS, repeats=1)
     assert quality.average_precision > 0.9
     assert quality.over_merge <= 0.1
     assert 0.3 <= scorer.threshold <= 0.95
@@ -62,14 +62,14 @@ def test_it_learns_that_place_and_problem_make_a_matter(rarity: Rarity) -> None:
 
 def test_too_few_pairs_are_refused(rarity: Rarity) -> None:
     with pytest.raises(FenboError, match="at least 10 of each"):
-        fit_pairs(labelled()[:9], EMBEDDER, rarity)
+        fit_pairs(labelled()[:9], rarity, WORDS)
 
 
 def test_pairs_that_all_share_a_letter_cannot_be_measured(rarity: Rarity) -> None:
     shared = Ticket(content="同一封信")
     pairs = [replace(pair, a=shared) for pair in labelled()]
     with pytest.raises(FenboError, match="fall into 1 groups"):
-        fit_pairs(pairs, EMBEDDER, rarity)
+        fit_pairs(pairs, rarity, WORDS)
 
 
 def test_pairs_that_share_a_letter_are_one_group() -> None:

@@ -1,43 +1,24 @@
-"""A stand-in encoder and letters written for the tests."""
+"""Letters written for the tests, and their vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.duplicates.grams import plain
 from model.duplicates.profile import full_text
+from model.duplicates.score import PairScorer
 from model.ticket import Ticket
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
-class WordingEmbedder:
-    """Vectors (N, 64) that are the closer the more character pairs two texts share."""
-
-    dimensions = 64
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return np.stack([self._one(plain(text)) for text in texts])
-
-    def _one(self, text: str) -> NDArray[np.float32]:
-        total = np.zeros(self.dimensions)
-        for first, second in pairwise(text):
-            draw = np.random.default_rng(ord(first) * 70_001 + ord(second))
-            total += draw.standard_normal(self.dimensions)
-        norm = np.linalg.norm(total)
-        return (total / norm if norm else total).astype(np.float32)
-
-
-EMBEDDER = WordingEmbedder()
+WORDS = PairScorer.shipped().words
 
 
 def vector(ticket: Ticket) -> NDArray[np.float32]:
-    return EMBEDDER.embed([full_text(ticket)])[0]
+    return WORDS.embed([full_text(ticket)])[0]
 
 
 def ticket(number: int | str, content: str, *, hours: float = 0.0, **fields: object) -> Ticket:

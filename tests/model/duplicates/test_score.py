@@ -21,7 +21,7 @@ from .city import BUS, NOISE, OTHER_ESTATE, OTHER_PROBLEM, START, ticket, vector
 
 @pytest.fixture(scope="module")
 def profiler(scorer: PairScorer, places: PlaceFinder) -> Profiler:
-    return Profiler(scorer.rarity, finder=places)
+    return Profiler(scorer.rarity, scorer.words, finder=places)
 
 
 def profile(profiler: Profiler, text: str, **fields: object) -> Profile:
@@ -98,6 +98,7 @@ def test_saved_and_loaded_it_scores_the_same(scorer: PairScorer, profiler: Profi
     ("change", "complaint"),
     [
         ({"format": 99}, "format 99"),
+        ({"words": "0123456789abcdef"}, "word table 0123456789abcdef.*train-pairs"),
         ({"features": []}, "features"),
         ({"context": {"weather": 1.0}}, "weather"),
         ({"intercept": "x"}, "damaged"),
