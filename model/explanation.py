@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,10 +62,14 @@ def _word_weights(text: str, weights: F32) -> list[tuple[int, int, float]]:
 
 
 def _pieces(document: Document, most: int = 48) -> list[tuple[int, int]]:
-    """Words of a short text; of a long one, runs of words, so that ``most`` passes are enough."""
+    """Words of a short text; of a long one, runs of words, so that ``most`` passes are enough.
+
+    No run goes from the title into the content.
+    """
     bounds = _word_bounds(document.text)
     size = max(1, -(-len(bounds) // most))
-    runs = [bounds[low : low + size] for low in range(0, len(bounds), size)]
+    fields = [list(run) for _, run in groupby(bounds, key=lambda word: _field(document, word[0]))]
+    runs = [words[low : low + size] for words in fields for low in range(0, len(words), size)]
     return [(run[0][0], run[-1][1]) for run in runs]
 
 

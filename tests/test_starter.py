@@ -117,6 +117,17 @@ def test_full_explanation_names_what_the_whole_model_reads(router: Router) -> No
     assert all(span.weight > 0 for span in prediction.evidence.spans)
 
 
+def test_a_long_letter_with_a_title_is_explained_in_full_too(router: Router) -> None:
+    """Its words are taken out in runs, none of which may go from the title into the content."""
+    letter = Ticket(
+        NIGHT_WORK.content + "，请尽快处理，居民都在等着答复" * 20, title="工地噪声扰民问题的投诉和建议"
+    )
+    (prediction,) = router.predict([letter], explain="full")
+    for span in prediction.evidence.spans:
+        text = prediction.masked.title if span.field == "title" else prediction.masked.content
+        assert text[span.start : span.end] == span.text
+
+
 def test_personal_data_is_nowhere_in_the_answer(router: Router) -> None:
     (prediction,) = router.predict(
         [
