@@ -20,11 +20,14 @@ from typing import Any
 import numpy as np
 
 from eval.answers import resolved
+from eval.faithfulness import faithfulness
+from eval.letters import read_letters
 from eval.metrics.bootstrap import DRAWS
 from eval.metrics.calibration import expected_calibration_error
 from eval.metrics.classification import class_table, confusion, macro_f1, top_k_accuracy
 from eval.metrics.intervals import wilson
 from eval.metrics.ordinal import recall_at_false_alarms
+from eval.robustness import robustness
 from model.bundle import STARTER
 from model.prediction import URGENCY_CODES, Prediction
 from model.records import parse_columns, read_records
@@ -173,6 +176,31 @@ def two_requests(router: Router) -> dict[str, Any]:
     }
 
 
+def evidence(router: Router) -> dict[str, Any]:
+    """What deleting the evidence costs against deleting as much elsewhere, for both kinds of evidence."""
+    rows = read_rows(real_letters() / "shenzhen" / "dev.csv")
+    tickets = _tickets(rows)
+    return {
+        "lexical": faithfulness(router, tickets[::4], explain="lexical"),
+        "occlusion": faithfulness(router, tickets[::16], explain="full"),
+    }
+
+
+def rewritten(router: Router) -> dict[str, Any]:
+    """Share of letters whose department changes when only the writing does, and the accuracy that it costs."""
+    letters = read_letters(
+        real_letters() / "shenzhen" / "dev.csv",
+        columns=parse_columns(_SHENZHEN),
+        on_problem=lambda _: None,
+        on_notice=lambda _: None,
+    ).rows
+    found = robustness(router, letters, sample=500, draws=100, on_rows=lambda _: None)
+    return {
+        entry["name"]: {"changed": entry["changed"]["value"], "lost": entry["lost"]["value"]}
+        for entry in found
+    }
+
+
 def speed(router: Router) -> dict[str, Any]:
     """One letter of 72 characters at a time, in process: median and 95th percentile, milliseconds."""
     rows = read_rows(WRITTEN / "letters.csv")
@@ -209,6 +237,8 @@ MEASURES: dict[str, Callable[[Router], dict[str, Any]]] = {
     "written_emergencies": written_emergencies,
     "scope": scope,
     "two_requests": two_requests,
+    "evidence": evidence,
+    "rewritten": rewritten,
     "speed": speed,
 }
 
