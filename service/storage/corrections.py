@@ -45,7 +45,7 @@ class NewOutcome:
 
 @dataclass(frozen=True, slots=True)
 class NewReview:
-    """A person's word on a prediction. What is None is left as it was predicted; ``reason`` is masked."""
+    """A person's word on a prediction. What is None stays as it is known; ``reason`` is masked."""
 
     ticket_id: str
     action: ReviewAction
@@ -218,9 +218,9 @@ def _after_review(ticket: Mapping[str, Any], review: NewReview) -> dict[str, Any
         }
     return {
         "review": "corrected",
-        "final_department": review.department or ticket["department"],
-        "final_kind": review.kind or ticket["kind"],
-        **_urgency(review.urgency or ticket["urgency"]),
+        "final_department": review.department or ticket["final_department"] or ticket["department"],
+        "final_kind": review.kind or ticket["final_kind"] or ticket["kind"],
+        **_urgency(review.urgency or ticket["final_urgency"] or ticket["urgency"]),
     }
 
 
@@ -242,6 +242,9 @@ def _tickets(connection: Connection, ticket_ids: Sequence[str]) -> dict[str, dic
         TICKETS.c.department,
         TICKETS.c.urgency,
         TICKETS.c.kind,
+        TICKETS.c.final_department,
+        TICKETS.c.final_urgency,
+        TICKETS.c.final_kind,
     )
     rows = connection.execute(select(*columns).where(TICKETS.c.ticket_id.in_(ticket_ids)))
     return {row.ticket_id: dict(row._mapping) for row in rows}

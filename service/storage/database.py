@@ -77,8 +77,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection whose reads all see one moment. Raises `StorageUnavailable`."""
-        with self._translated(), self._reader.connect() as connection:
-            yield connection
+        with self._translated():
+            self._notice_another_file()
+            with self._reader.connect() as connection:
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -118,7 +120,7 @@ class Database:
         self.forget_connections()
 
     def _notice_another_file(self) -> None:
-        """Never write into a file that is no longer there under its name."""
+        """Never use a file that is no longer there under its name."""
         if self.file is None:
             return
         inode = self.file.stat().st_ino
@@ -183,10 +185,10 @@ def _make_file(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+        with file.open("rb") as stream:
+            start = stream.read(16)
     except OSError as error:
-        raise StorageUnavailable(f"{file} cannot be made: {error.strerror}") from error
-    with file.open("rb") as stream:
-        start = stream.read(16)
+        raise StorageUnavailable(f"{file} cannot be opened: {error.strerror}") from error
     if start and start != b"SQLite format 3\0":
         raise FenboError(
             f"{file} is no SQLite database; move it away or set FENBO_DATA_DIR to another folder"

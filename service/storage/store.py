@@ -44,8 +44,9 @@ class Storage:
 
     @property
     def key(self) -> SecretKey:
-        """The key of the idempotency hashes. There once `database` gave the database."""
-        assert self._key is not None, "nothing is hashed before the database is open"
+        """The key of the idempotency hashes. Raises `StorageUnavailable` while the database was never open."""
+        if self._key is None:
+            raise self._failure or StorageUnavailable("the database is not open yet")
         return self._key
 
     def start(self) -> None:
