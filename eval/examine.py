@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.answers import answer, latency
+from eval.baselines import FILE as BASELINE
 from eval.baselines import baselines
 from eval.departments import routed
 from eval.evaluate import Measured, Settings, Subject, evaluate
@@ -70,7 +71,10 @@ def examine(
         leak=leak.as_json(lines, allowed=allow_leak) if leak else None,
         noise=_noise(tickets, router.codes, settings),
     )
-    subject = _subject(router, letters, command, leak_known=leak is not None)
+    notes = [] if leak is not None else ["模型包没有带训练数据的指纹，无法检查这些工单是否训练过。"]
+    if not (router.folder / BASELINE).is_file():
+        notes.append("模型包没有带 TF-IDF + LinearSVC 基线，无从比较；用 python -m training.beside 补上。")
+    subject = _subject(router, letters, command, notes)
     evaluation = evaluate(tickets, router.codes, subject=subject, settings=settings, measured=measured)
     return Examined(evaluation, texts)
 
@@ -128,7 +132,7 @@ def _duplicates(
     return pairs_part(router.folder, read_pairs(pairs), source=pairs.name, draws=settings.draws)
 
 
-def _subject(router: Router, letters: Letters, command: str, *, leak_known: bool) -> Subject:
+def _subject(router: Router, letters: Letters, command: str, notes: Sequence[str]) -> Subject:
     taxonomy, manifest = router.taxonomy, router.manifest
     names = {department.code: department.name for department in taxonomy.departments}
     names |= {level.code: level.name for level in taxonomy.urgency_levels}
@@ -146,5 +150,5 @@ def _subject(router: Router, letters: Letters, command: str, *, leak_known: bool
         evaluated_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         command=command,
         names=names,
-        notes=() if leak_known else ("模型包没有带训练数据的指纹，无法检查这些工单是否训练过。",),
+        notes=tuple(notes),
     )

@@ -36,6 +36,8 @@ MEASURES = {
             "emergency_false_alarms", ("urgency", "emergency", "false_alarm_rate"), False, "特急误报率"
         ),
         NamedMeasure("kind_accuracy", ("kind", "accuracy"), True, "诉求类型准确率"),
+        NamedMeasure("pair_average_precision", ("duplicates", "average_precision"), True, "重复件平均精确率"),
+        NamedMeasure("pairs_over_merged", ("duplicates", "over_merged"), False, "重复件错并率"),
         NamedMeasure(
             "latency_median_ms", ("latency", "median_ms"), False, "单条耗时中位（毫秒）", share=False
         ),

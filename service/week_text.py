@@ -42,6 +42,7 @@ section p { margin: 6px 0; } strong { font-size: 20px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; font-weight: 500; color: var(--muted); } th, td { padding: 6px 10px 6px 0;
   border-bottom: 1px solid var(--line); } tr:last-child td { border: 0; }
+th, td:first-child { white-space: nowrap; }
 .steady { color: var(--good); } .watch { color: var(--warn); } .drifted { color: var(--bad); font-weight: 600; }
 .few { color: var(--muted); }
 """
