@@ -118,6 +118,8 @@ def _accuracy(live: LiveAccuracy) -> list[str]:
         text.append(f"抽中 {live.audit_drawn} 件，都还没有结果，准确率无从估计。")
     else:
         text.append("没有抽查，准确率没有无偏的估计；设 FENBO_AUDIT_RATE 即可抽查。")
+    if not live.with_outcome:
+        return [*text, "还没有一件工单有结果。"]
     text.append(
         f"已知结果 {live.with_outcome} 件（{_known(live)}），其中派对 {_share(live.biased)}；"
         f"这些里 {_percent(live.reviewed_share)} 是人审过的，偏难，不能当作准确率。"
@@ -129,7 +131,7 @@ def _accuracy(live: LiveAccuracy) -> list[str]:
 
 
 def _delay(told: Told) -> list[str]:
-    if told.delay is None:
+    if told.delay is None or told.live is None or not told.live.with_outcome:
         return []
     by = "，".join(
         f"{day:g} 天 {_percent(share)}"

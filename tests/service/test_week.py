@@ -232,6 +232,14 @@ def test_drift_is_told_against_the_bundle_that_answered(
     assert "来信用词：变化很大，请检查" in result.output
 
 
+def test_a_week_whose_outcomes_have_not_come_says_so(database: Database) -> None:
+    with database.writing() as connection:
+        store(connection, [ticket(f"t{n}", predicted()) for n in range(5)])
+    result = run("--week", "2026-W14")
+    assert "还没有一件工单有结果" in result.output
+    assert "其中派对" not in result.output
+
+
 @pytest.mark.usefixtures("database")
 def test_a_week_without_tickets_says_so() -> None:
     result = run("--week", "2020-W01")
