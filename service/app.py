@@ -27,6 +27,7 @@ from service.middleware.error_fence import ErrorFence
 from service.middleware.request_ids import RequestIds
 from service.middleware.request_log import RequestLog
 from service.middleware.security_headers import SecurityHeaders
+from service.middleware.tracing import Tracing, exporting_to
 from service.predictor import Predictor
 from service.routes import (
     batch,
@@ -125,6 +126,9 @@ def create_app(
             await owner.stop()
             await asyncio.to_thread(storage.stop)
 
+    tracing: list[Middleware] = []
+    if settings.otel_endpoint is not None:
+        tracing = [Middleware(Tracing, provider=exporting_to(settings.otel_endpoint))]
     app = FastAPI(
         title="分拨 fenbo",
         version=VERSION,
@@ -136,6 +140,7 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
+            *tracing,
             Middleware(RequestIds),
             Middleware(RequestLog, metrics=counts),
             Middleware(SecurityHeaders),

@@ -156,6 +156,11 @@ class Settings(BaseSettings):
     )
     shutdown_seconds: int = Field(default=30, ge=1, le=3600, description="Time to finish what was accepted.")
 
+    otel_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="OTLP/HTTP address for traces, as http://collector:4318/v1/traces; none sends nothing.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What to log from."
     )
