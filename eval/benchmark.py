@@ -133,7 +133,11 @@ def written_emergencies(router: Router) -> dict[str, Any]:
 
 
 def pairs(router: Router) -> dict[str, Any]:
-    """Annotated pairs of real letters: same matter or not, as ``fenbo pairs`` answers."""
+    """Annotated pairs of real letters: same matter or not, as ``fenbo pairs`` answers.
+
+    The shipped pair score was fitted on these very pairs: for it this flatters, and ``pairs.json`` tells the
+    cross-validated numbers.
+    """
     from eval.duplicates import pairs_part, read_pairs
 
     path = real_letters() / "annotated" / "pairs_dev.csv"
