@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from tqdm import tqdm
@@ -185,10 +186,13 @@ def benchmark_command(bundle: Path, sizes: tuple[int, ...], folder: Path | None,
             tempfile.TemporaryDirectory(prefix="fenbo-", dir=folder) as place,
             tqdm(total=size, desc=f"{size:,} tickets", unit="ticket") as bar,
         ):
-            measured = measure(
-                size, Path(place), scorer=scorer, seed=seed, on_rows=lambda rows, bar=bar: bar.update(rows)
-            )
+            # tqdm's own update answers whether it drew, which a callback of rows does not.
+            measured = measure(size, Path(place), scorer=scorer, seed=seed, on_rows=partial(_advance, bar))
         click.echo(json.dumps(measured.as_dict()))
+
+
+def _advance(bar: tqdm[NoReturn], rows: int) -> None:
+    bar.update(rows)
 
 
 @contextmanager

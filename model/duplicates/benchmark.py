@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from model.errors import FenboError
 
+from .bearing import SKETCHED
 from .city import DIMENSIONS, Telling, tellings
 from .finder import CANDIDATES, DuplicateFinder
-from .profile import Profiler
+from .index import EVERYWHERE
+from .profile import Profile, Profiler
 from .score import PairScorer
 from .sqlite_store import SqliteStore
 from .store import WEEK, NewTicket
@@ -84,19 +86,24 @@ def measure(
     folder.mkdir(parents=True, exist_ok=True)
     stream = tellings(size, seed=seed)
     truth: list[int] = []
-    vectors = np.empty((size, DIMENSIONS), dtype=np.float16)
+    vectors = np.empty((size, DIMENSIONS + SKETCHED), dtype=np.float16)
     areas: list[str] = []
     moments = np.empty(size, dtype=np.int64)
 
-    def note(telling: Telling) -> None:
+    profiler = Profiler(scorer.rarity, scorer.words)
+
+    def profiled(telling: Telling) -> Profile:
+        return profiler.profile(telling.ticket, telling.vector, place=telling.place)
+
+    def note(telling: Telling, profile: Profile) -> None:
         place = len(truth)
         truth.append(telling.matter)
         areas.append(telling.place.area)
-        vectors[place] = telling.vector
+        vectors[place] = profile.searched
         assert telling.ticket.created_at is not None
         moments[place] = int(telling.ticket.created_at.timestamp())
 
-    _filled(folder, islice(stream, size - tail), scorer, note, on_rows)
+    _filled(folder, islice(stream, size - tail), profiled, note, on_rows)
     last = list(islice(stream, tail))
     end = last[-1].ticket.created_at
     assert end is not None
@@ -119,19 +126,20 @@ def measure(
         assert index is not None
         moment = int(end.timestamp())
         weeks = range((moment - finder.window) // WEEK, moment // WEEK + 1)
+        profile = profiled(telling)
         start = time.thread_time()
-        near = index.search(telling.vector, most=CANDIDATES, area=telling.place.area, weeks=weeks).numbers
+        near = index.search(profile.searched, most=CANDIDATES, area=telling.place.area, weeks=weeks).numbers
         searched.append(time.thread_time() - start)
         if telling.matter in known:
             found_planted.append(any(truth[number - 1] == telling.matter for number in near.tolist()))
         if place % step == 0:
             found_exact.append(
-                _recall(near, telling, vectors[: len(truth)], areas, everywhere=size <= 200_000)
+                _recall(near, profile, vectors[: len(truth)], areas, everywhere=size <= EVERYWHERE)
             )
         start = time.thread_time()
         finder.add(telling.ticket, telling.vector, place=telling.place)
         spent.append(time.thread_time() - start)
-        note(telling)
+        note(telling, profile)
         known.add(telling.matter)
         if on_rows is not None:
             on_rows(1)
@@ -161,20 +169,19 @@ def measure(
 def _filled(
     folder: Path,
     stream: Iterator[Telling],
-    scorer: PairScorer,
-    note: Callable[[Telling], None],
+    profiled: Callable[[Telling], Profile],
+    note: Callable[[Telling, Profile], None],
     on_rows: Callable[[int], None] | None,
 ) -> None:
     """Store tickets in their true clusters, without comparing them."""
     store = SqliteStore(folder / "duplicates.db")
-    profiler = Profiler(scorer.rarity, scorer.words)
     clusters: dict[int, int] = {}
     while batch := list(islice(stream, _BATCH)):
         with store.transaction():
             for telling in batch:
                 ticket, at = telling.ticket, telling.ticket.created_at
                 assert at is not None
-                profile = profiler.profile(ticket, telling.vector, place=telling.place)
+                profile = profiled(telling)
                 body = NewTicket(
                     ticket.ticket_id,
                     b"",
@@ -190,7 +197,7 @@ def _filled(
                 first = clusters.setdefault(telling.matter, number)
                 if first != number:
                     store.assign([number], first)
-                note(telling)
+                note(telling, profile)
         if on_rows is not None:
             on_rows(len(batch))
     store.close()
@@ -198,17 +205,17 @@ def _filled(
 
 def _recall(
     near: NDArray[np.int64],
-    telling: Telling,
+    profile: Profile,
     vectors: NDArray[np.float16],
     areas: Sequence[str],
     *,
     everywhere: bool,
 ) -> float:
     """Share of the exact 20 nearest, among the tickets that the search looks through, that ``near`` has."""
-    area = telling.place.area
+    area, asked = profile.area, profile.searched
     cosine = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), 50_000):
-        cosine[start : start + 50_000] = vectors[start : start + 50_000].astype(np.float32) @ telling.vector
+        cosine[start : start + 50_000] = vectors[start : start + 50_000].astype(np.float32) @ asked
     if area and not everywhere:
         outside = np.fromiter((its not in (area, "") for its in areas), dtype=bool, count=len(areas))
         cosine[outside] = -1.0

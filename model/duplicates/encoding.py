@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from .bearing import SKETCHED
 from .grams import Grams
 from .profile import Profile
 
@@ -33,20 +34,19 @@ def facts_text(profile: Profile) -> str:
 
 
 def vector_bytes(profile: Profile) -> bytes:
-    """The vector in half precision: two bytes a component, cosines right to 0.0005."""
-    return profile.vector.astype("<f2").tobytes()
+    """The vector and the sketch of names in half precision: two bytes a component, cosines right to 0.0005."""
+    return np.concatenate([profile.vector, profile.named]).astype("<f2").tobytes()
 
 
 def grams_bytes(profile: Profile) -> bytes:
-    """n-grams and words: four counts, buckets, weights in half precision, runs, words, words of the head."""
+    """Four counts (the last of the words of the head), buckets, weights in half precision, runs, words."""
     grams = profile.grams
     parts = (
-        np.array([len(grams.keys), len(grams.runs), len(profile.words), len(profile.head)], dtype="<u4"),
+        np.array([len(grams.keys), len(grams.runs), len(profile.words), profile.head], dtype="<u4"),
         grams.keys.astype("<u4"),
         grams.weights.astype("<f2"),
         grams.runs.astype("<u4"),
         profile.words.astype("<u2"),
-        profile.head.astype("<u2"),
     )
     return b"".join(part.tobytes() for part in parts)
 
@@ -58,16 +58,18 @@ def profile_of(facts: str, vector: bytes, grams: bytes) -> Profile:
     at_runs = 16 + 6 * buckets
     at_words = at_runs + 4 * runs
     created = data["created_at"]
+    both = np.frombuffer(vector, dtype="<f2").astype(np.float32)
     return Profile(
         text=data["text"],
-        vector=np.frombuffer(vector, dtype="<f2").astype(np.float32),
+        vector=both[:-SKETCHED],
+        named=both[-SKETCHED:],
         grams=Grams(
             np.frombuffer(grams, dtype="<u4", count=buckets, offset=16),
             np.frombuffer(grams, dtype="<f2", count=buckets, offset=16 + 4 * buckets).astype(np.float32),
             np.frombuffer(grams, dtype="<u4", count=runs, offset=at_runs),
         ),
         words=np.frombuffer(grams, dtype="<u2", count=words, offset=at_words),
-        head=np.frombuffer(grams, dtype="<u2", count=head, offset=at_words + 2 * words),
+        head=head,
         area=data["area"],
         street=data["street"],
         names=tuple(data["names"]),

@@ -24,8 +24,6 @@ FEATURES: tuple[str, ...] = (
     "aligned_more",
     "head_less",
     "head_more",
-    "heads_less",
-    "heads_more",
     "same_area",
     "other_area",
     "same_street",
@@ -74,12 +72,12 @@ def pair_features(query: Profile, candidates: Sequence[Profile], rarity: Rarity,
     of the n-gram weight of either text that the other has too (the larger share), [0, 1]. runs: ln(1 + summed
     idf of shared 4-character runs). aligned: how near the nearest word of the other text is to each word, on
     average by idf (cosine of word vectors, not below 0), from either side, the lesser and the more, [0, 1]; head
-    the same for the words of each title or first sentence in the other's whole text, heads for one title in the
-    other. same/other area and street: 1 when both are known and equal/different.
-    names_shared: mean over both tickets' place names of how well each stands in the other's text (1 whole,
-    0.7 most of it), [0, 1]; names_differ: 1 when both name places and none is shared; names_absent: 1 when
-    neither names one; main_name_shared: the same for each ticket's first name alone, summed, 0.5 for a ticket
-    without one, [0, 2]. Organisations and numbers likewise. shorter: ln(1 + characters of the shorter text).
+    the same for the words of each title or first sentence in the other's whole text. same/other area and street:
+    1 when both are known and equal/different. names_shared: mean over both tickets' place names of how well each
+    stands in the other's text (1 whole, 0.7 most of it), [0, 1]; names_differ: 1 when both name places and none
+    is shared; names_absent: 1 when neither names one; main_name_shared: the same for each ticket's first name
+    alone, summed, 0.5 for a ticket without one, [0, 2]. Organisations and numbers likewise. shorter:
+    ln(1 + characters of the shorter text).
     length_ratio: shorter by longer, [0, 1]. both_questions: 1 when both ask. The last columns are products of
     these: words weigh more where no place is named, and in questions, which one answer has to serve.
     """
@@ -125,30 +123,33 @@ def _wording(query: Profile, candidates: Sequence[Profile]) -> tuple[F32, F32]:
 
 
 def _aligned(query: Profile, candidates: Sequence[Profile], table: WordTable) -> F32:
-    """Columns aligned, head and heads (C, 6)."""
-    texts, heads = [one.words for one in candidates], [one.head for one in candidates]
-    whole = _both_ways(query.words, texts, table)
-    theirs = _both_ways(query.head, texts, table)[0], _both_ways(query.words, heads, table)[1]
-    titles = _both_ways(query.head, heads, table)
-    columns = [pick(*pair) for pair in (whole, theirs, titles) for pick in (np.minimum, np.maximum)]
-    return np.stack(columns, axis=1).astype(np.float32)
-
-
-def _both_ways(ours: U16, theirs: Sequence[U16], table: WordTable) -> tuple[F32, F32]:
-    """How well ``ours`` is met in each of ``theirs`` (C,), and each of them in ``ours`` (C,); both in [0, 1]."""
+    """Columns aligned and head (C, 4)."""
+    if not len(query.words):
+        return np.zeros((len(candidates), 4), dtype=np.float32)
+    # A part without words would be given the first of the next, so that each ends with the word that is none.
     nobody = np.array([len(table.words)], dtype=np.uint16)
-    joined = np.concatenate([piece for part in theirs for piece in (part, nobody)])
-    starts = np.cumsum([0, *(len(part) + 1 for part in theirs[:-1])])
-    if not len(ours):
-        nothing = np.zeros(len(theirs), dtype=np.float32)
-        return nothing, nothing
-    near = np.maximum(table.aligned[joined] @ table.aligned[ours].T, 0.0)
-    mine = table.weights[ours]
-    met = np.maximum.reduceat(near, starts, axis=0) @ mine / max(float(mine.sum()), 1e-9)
-    weights = table.weights[joined]
-    total = np.add.reduceat(weights, starts)
-    back = np.add.reduceat(near.max(axis=1) * weights, starts) / np.maximum(total, 1e-9)
-    return np.minimum(met, 1.0), np.minimum(back, 1.0)
+    joined = np.concatenate([piece for one in candidates for piece in (one.words, nobody)])
+    lengths = np.array([len(one.words) + 1 for one in candidates])
+    starts = np.cumsum(lengths) - lengths
+    near = table.aligned[joined] @ table.aligned[query.words].T
+    met = np.maximum.reduceat(near, starts, axis=0)
+    back = np.maximum(near.max(axis=1), 0.0)
+    of_head = np.arange(len(joined)) < np.repeat(starts + [one.head for one in candidates], lengths)
+    mine, theirs = table.weights[query.words], table.weights[joined]
+
+    def share(weights: F32, values: F32) -> F32:
+        result: F32 = np.minimum(values @ weights / max(float(weights.sum()), 1e-9), 1.0)
+        return result
+
+    def shares(weights: F32) -> F32:
+        total = np.maximum(np.add.reduceat(weights, starts), 1e-9)
+        result: F32 = np.minimum(np.add.reduceat(back * weights, starts) / total, 1.0)
+        return result
+
+    whole = share(mine, met), shares(theirs)
+    head = share(mine[: query.head], met[:, : query.head]), shares(np.where(of_head, theirs, np.float32(0.0)))
+    columns = [pick(*pair) for pair in (whole, head) for pick in (np.minimum, np.maximum)]
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def _together(rows: F32) -> F32:

@@ -17,6 +17,7 @@ from model.errors import FenboError
 from model.place import Place, PlaceFinder
 from model.ticket import Ticket
 
+from .bearing import SKETCHED, weighed
 from .index import AXES_AT, VectorIndex, principal_axes
 from .partition import COHESION, binding, partition, renamed
 from .profile import Profile, Profiler, full_text
@@ -386,7 +387,7 @@ class DuplicateFinder:
     def _opened(self) -> VectorIndex:
         if self._index is not None:
             return self._index
-        dimensions = self.scorer.words.dimensions
+        dimensions = self.scorer.words.dimensions + SKETCHED
         first_week = (self._newest - self.window) // WEEK
         index, last = VectorIndex(dimensions), 0
         if self._folder is not None:
@@ -409,7 +410,7 @@ class DuplicateFinder:
         for row in self.store.indexed_vectors(after=last, first_week=first_week):
             if row.vector.shape != (index.dimensions,):
                 raise FenboError(
-                    f"the store holds vectors of {len(row.vector)} components, the word table makes"
+                    f"the store holds vectors of {len(row.vector)} components, this index has"
                     f" {index.dimensions}; start a new folder for a new word table"
                 )
             batch.append(row)
@@ -438,7 +439,9 @@ class DuplicateFinder:
         if not profile.text or not np.any(vector):
             return _Compared(profile, moment, wording, {}, {})
         weeks = range((moment - self.window) // WEEK, (moment + self.window) // WEEK + 1)
-        near = index.search(vector, most=CANDIDATES, area=profile.area, weeks=weeks).numbers.tolist()
+        near = index.search(
+            profile.searched, most=CANDIDATES, area=profile.area, weeks=weeks
+        ).numbers.tolist()
         tickets = self.store.tickets(near)
         near = [
             number
@@ -604,7 +607,7 @@ class DuplicateFinder:
             self._newest = compared.moment
         if not indexed or week < (self._newest - self.window) // WEEK:
             return
-        self._index.add(number, compared.profile.vector, area=compared.profile.area, week=week)
+        self._index.add(number, compared.profile.searched, area=compared.profile.area, week=week)
         if self._index.axes is None and self._index.rows >= AXES_AT:
             self._index = _with_axes(self._index)
         self._since_snapshot += 1
@@ -654,7 +657,7 @@ def _added(index: VectorIndex, batch: Sequence[IndexedVector]) -> VectorIndex:
         by_key.setdefault((row.area, row.week), []).append(row)
     for (area, week), rows in by_key.items():
         numbers = np.array([row.number for row in rows], dtype=np.uint32)
-        index.add_many(numbers, np.stack([row.vector for row in rows]), area=area, week=week)
+        index.add_many(numbers, weighed(np.stack([row.vector for row in rows])), area=area, week=week)
     return index
 
 

@@ -14,6 +14,7 @@ from model.place import FINE_LEVELS, Place, PlaceFinder
 from model.text.normalise import normalised
 from model.ticket import Ticket
 
+from .bearing import sketch, weighed
 from .grams import Grams, Rarity, plain
 from .words import WordTable
 
@@ -38,11 +39,13 @@ class Profile:
     """The text without punctuation, lower case, as the names of another ticket are looked for in it."""
     vector: F32
     """Meaning, shape (D,), unit length; all zero for a text without content."""
+    named: F32
+    """Sketch of the names of places and firms, see :mod:`bearing`."""
     grams: Grams
     words: U16
-    """Words of the text by their number in the word table, the most telling ones, ascending."""
-    head: U16
-    """The same of the title or first sentence."""
+    """The most telling words of the text by their number in the word table, those of its head first."""
+    head: int
+    """How many of them are of the title or first sentence."""
     area: str = ""
     street: str = ""
     names: tuple[str, ...] = ()
@@ -54,6 +57,11 @@ class Profile:
     kind: str = ""
     department: str = ""
     reporter: str = ""
+
+    @property
+    def searched(self) -> F32:
+        """What the candidate index is searched by, (D + SKETCHED,)."""
+        return weighed(np.concatenate([self.vector, self.named]))
 
 
 class Profiler:
@@ -79,16 +87,19 @@ class Profiler:
         """
         text = normalised(full_text(ticket))
         found = self.finder.find(text, location=ticket.location) if place is None else place
+        words, head = self.words.telling(text)
+        names, organisations = fine_names(found), organisation_names(found)
         return Profile(
             text=plain(text),
             vector=vector,
+            named=sketch((*names, *organisations)),
             grams=self.rarity.grams(text),
-            words=self.words.telling(text),
-            head=self.words.head(text),
+            words=words,
+            head=head,
             area=found.area if found.district_confidence >= _SURE else "",
             street=found.street,
-            names=fine_names(found),
-            organisations=organisation_names(found),
+            names=names,
+            organisations=organisations,
             numbers=numbers(text),
             question=_QUESTION.search(text) is not None,
             created_at=ticket.created_at,

@@ -18,7 +18,7 @@ from .encoding import facts_text, grams_bytes, profile_of, vector_bytes
 from .profile import Profile
 from .store import WEEK, Edge, Event, EventKind, IndexedVector, Letter, NewTicket, Ruling, StoredTicket
 
-_VERSION = 2
+_VERSION = 3
 _CACHED_PROFILES = 4096
 _MOST_VARIABLES = 900
 """SQLite allows 999 question marks on old builds."""

@@ -59,7 +59,7 @@ class StoredTicket:
 
 @dataclass(frozen=True, slots=True)
 class IndexedVector:
-    """What the candidate index holds of a ticket."""
+    """What the candidate index is made of: ``vector`` is meaning and sketch of names, (D + SKETCHED,)."""
 
     number: int
     area: str

@@ -120,13 +120,16 @@ class WordTable:
                 start += length
         return np.array(found, dtype=np.uint16)
 
-    def telling(self, text: str) -> U16:
-        """Distinct words of normalised ``text``, ascending; the MOST_WORDS rarest."""
+    def telling(self, text: str) -> tuple[U16, int]:
+        """Distinct words of normalised ``text``, those of its head first, and how many of them are of the head.
+
+        Of the others the rarest are kept, MOST_WORDS together.
+        """
+        head = self.head(text)[:MOST_WORDS]
         found = np.unique(self.cut(text))
-        if len(found) <= MOST_WORDS:
-            return found
-        kept = np.argsort(-self.rarity[found], kind="stable")[:MOST_WORDS]
-        return np.sort(found[kept])
+        others = found[~np.isin(found, head)]
+        kept = np.argsort(-self.rarity[others], kind="stable")[: MOST_WORDS - len(head)]
+        return np.concatenate([head, others[kept]]), len(head)
 
     def head(self, text: str) -> U16:
         """Distinct words of the title or first sentence of normalised ``text``, ascending."""

@@ -263,7 +263,9 @@ def test_a_vector_left_out_is_made(make: Make) -> None:
     assert finder.add(ticket("a2", NOISE[0])).duplicate_of == "a1"
 
 
-def test_tickets_read_with_another_word_table_are_refused(make: Make, scorer: PairScorer, folder: Path) -> None:
+def test_tickets_read_with_another_word_table_are_refused(
+    make: Make, scorer: PairScorer, folder: Path
+) -> None:
     finder = make(folder)
     feed(finder, {"a1": NOISE[0]})
     finder.close()
