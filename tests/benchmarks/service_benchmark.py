@@ -59,7 +59,7 @@ def throughput(seconds: float, rounds: int, folder: Path) -> dict[str, Any]:
         "rounds": {name: [round(rate, 1) for rate in rates] for name, rates in found.items()},
         "not_accepted": failed,
         "over_pipeline": round(best["fenbo"] / best["pipeline"], 2),
-        "over_litserve": round(best["fenbo"] / best["litserve"], 2) if "litserve" in best else None,
+        "over_litserve": round(best["fenbo"] / best["litserve"], 2) if best.get("litserve") else None,
         "stored_over_predict": round(best["fenbo_stored"] / best["fenbo"], 3),
     }
 
