@@ -149,7 +149,7 @@ def problem_response(
 ) -> Response:
     """A problem as a response. At most 20 of ``errors`` are listed."""
     body = problem_body(kind, detail, request_id=request_id, errors=errors)
-    content = json.dumps(body, ensure_ascii=False).encode("utf-8")
+    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     return Response(content, kind.status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 

@@ -67,4 +67,5 @@ def read(line: str) -> Ticket | None:
 
 
 def _masked(text: str) -> str:
-    return mask(text).text if text else ""
+    # Bytes that are no text come as lone surrogates, which cannot be stored.
+    return mask(text.encode("utf-8", "replace").decode("utf-8")).text if text else ""

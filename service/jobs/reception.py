@@ -145,4 +145,6 @@ def _nameless() -> Iterator[tuple[IO[bytes], Path]]:
 def _told(text: str, path: Path) -> str:
     """A reader's message without our paths, and without personal data that it may quote."""
     plain = re.sub(r"\S*/file\.(?:csv|jsonl)", "文件", text.replace(str(path), "文件"))
-    return mask(plain).text[:_SHOWN_REASON]
+    # Bytes that are no text come as lone surrogates, which can neither be stored nor sent.
+    printable = "".join(each if each.isprintable() else "�" for each in plain)
+    return mask(printable).text[:_SHOWN_REASON]

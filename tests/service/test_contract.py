@@ -166,6 +166,21 @@ def test_drawn_requests_are_answered_as_the_contract_says(
         pytest.skip(f"nothing of {name} can be made wrong in the drawn ways")
 
 
+_TAKE_BODIES: Final = (
+    ("/v1/predict", "application/json"),
+    ("/v1/tickets", "application/json"),
+    ("/v1/tickets:batch", "application/x-ndjson"),
+    ("/v1/tickets/T1/outcome", "application/json"),
+    ("/v1/tickets/T1/review", "application/json"),
+    ("/v1/jobs", "text/csv"),
+    ("/v1/jobs", "application/x-ndjson"),
+    ("/v1/keys", "application/json"),
+    ("/v1/webhooks", "application/json"),
+    ("/v1/bundles/starter:shadow", "application/json"),
+    ("/open311/v2/requests.json", "application/x-www-form-urlencoded"),
+)
+
+
 @pytest.mark.slow
 def test_ten_thousand_malformed_bodies_are_never_a_server_error() -> None:
     import random
@@ -189,9 +204,8 @@ def test_ten_thousand_malformed_bodies_are_never_a_server_error() -> None:
                     body[place:place] = chance.choice(
                         [b'"', b"{", b"[", b"\\u0000", b"null", b"1e999", b"\xff"]
                     )
-            response = running.client.post(
-                "/v1/predict", content=bytes(body), headers={"Content-Type": "application/json"}
-            )
+            address, media_type = chance.choice(_TAKE_BODIES)
+            response = running.client.post(address, content=bytes(body), headers={"Content-Type": media_type})
             statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
-    assert set(statuses) <= {200, 400, 422}
+    assert max(statuses) < 500, statuses
     assert statuses[400] > 1000

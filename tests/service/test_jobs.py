@@ -110,6 +110,8 @@ def test_unreadable_rows_keep_their_place_and_are_told(client: TestClient) -> No
         (b"", CSV, "", 422, "file-refused"),
         (b"\x89PNG\r\n\x1a\n\x00", CSV, "", 422, "file-refused"),
         (b"%PDF-1.7", CSV, "", 422, "file-refused"),
+        (b"\xff\xfe\x80,b\n1,2\n", CSV, "", 422, "file-refused"),
+        (b"{'a': \x81\xff, b\xe5\n1,2\n", CSV, "", 422, "file-refused"),
         (b"content\nx\n", CSV, "?columns=nonsense", 422, "invalid-request"),
         (b"content\nx\n", CSV, "?columns=content=text", 422, "file-refused"),
         (b"content\nx\n", {"Content-Type": "application/json"}, "", 415, "unsupported-media-type"),
