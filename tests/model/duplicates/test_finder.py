@@ -336,13 +336,16 @@ def test_killed_at_any_moment_it_comes_back_with_all_it_answered_for(
             text=True,
         )
         assert process.stdout is not None
-        lines = [process.stdout.readline()]
-        time.sleep(draw.random() * 0.7)
+        # The moment is told by what was answered, not by the clock: a busy machine answers as much, later.
+        lines = [process.stdout.readline() for _ in range(draw.randint(2, 16))]
+        time.sleep(draw.random() * 0.02)
         process.send_signal(signal.SIGKILL)
         lines += process.stdout.readlines()
         process.wait()
         # The last line may be torn; what was said before it was answered.
-        answered |= dict(line.split() for line in lines if line.endswith("\n"))
+        told = dict(line.split() for line in lines if line.endswith("\n"))
+        assert len(told) >= 2
+        answered |= told
         with DuplicateFinder(
             scorer, folder=folder, threshold=0.5, clock=lambda: START + timedelta(days=400)
         ) as finder:
@@ -360,5 +363,4 @@ def test_killed_at_any_moment_it_comes_back_with_all_it_answered_for(
             held = sorted(number for shard in shards for number in shard.numbers[: shard.rows])
             rows = finder.store.indexed_vectors(after=0, first_week=0)
             assert held == [row.number for row in rows]
-    assert len(answered) > 10
     assert datetime.now(UTC) > START
