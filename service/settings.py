@@ -198,7 +198,11 @@ class Settings(BaseSettings):
 
 def unknown_variables() -> list[str]:
     """Names of ``FENBO_…`` variables that no setting reads, sorted: likely typing mistakes."""
-    known = {_variable(name) for name in Settings.model_fields} | {"FENBO_DATA"}
+    known = {_variable(name) for name in Settings.model_fields} | {
+        "FENBO_DATA",
+        "FENBO_DB_PASSWORD",
+        "FENBO_KEY",
+    }
     return sorted(
         name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
     )

@@ -22,6 +22,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.service.conftest import wait_until
+from tests.service.fixture_bundles import write_bundle
 
 SCRIPT = Path(__file__).with_name("serve_fixture.py")
 
@@ -42,12 +43,12 @@ class Served:
 
 
 @contextmanager
-def fenbo_serve(folder: Path, *arguments: str, **variables: str) -> Iterator[Served]:
+def fenbo_serve(folder: Path, *arguments: str, dev: bool = True, **variables: str) -> Iterator[Served]:
     """``fenbo serve`` on a free port, once it has printed that it is ready."""
     log = folder / "log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), "serve", "--dev", "--port", "0", *arguments],
+            [sys.executable, str(SCRIPT), "serve", *(["--dev"] if dev else []), "--port", "0", *arguments],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | variables,
             stdout=subprocess.PIPE,
@@ -199,3 +200,41 @@ def test_interrupt_is_status_130(tmp_path: Path) -> None:
         served.process.send_signal(signal.SIGINT)
         assert served.process.wait(20) == 130
         assert "Traceback" not in served.log.read_text()
+
+
+@pytest.mark.slow
+def test_every_worker_follows_a_promotion(tmp_path: Path) -> None:
+    registry = tmp_path / "bundles"
+    write_bundle(registry, "city-1")
+    with fenbo_serve(
+        tmp_path, "--workers", "3", FENBO_REGISTRY=str(registry), FENBO_REGISTRY_POLL_SECONDS="0.05"
+    ) as served:
+        assert httpx.post(f"{served.address}/v1/bundles/city-1:promote").status_code == 200
+
+        def all_follow() -> bool:
+            answers = [httpx.post(f"{served.address}/v1/predict", json={"content": "树"}) for _ in range(30)]
+            assert {answer.status_code for answer in answers} == {200}
+            return {answer.json()["versions"]["bundle"] for answer in answers} == {"city-1"}
+
+        wait_until(all_follow, seconds=30)
+        assert served.stop() == 0
+
+
+@pytest.mark.slow
+def test_first_key_is_printed_once_in_a_call_that_works(tmp_path: Path) -> None:
+    variables = {"FENBO_DATA_DIR": str(tmp_path / "data"), "FENBO_DEV": "false"}
+    with fenbo_serve(tmp_path, dev=False, **variables) as served:
+        words = shlex.split(next(line for line in served.printed.splitlines() if "curl" in line))
+        headers = {"Content-Type": "application/json"}
+        body = words[-1].encode()
+        assert httpx.post(words[2], content=body, headers=headers).status_code == 401
+        name, _, value = words[words.index("-H") + 1].partition(": ")
+        key = value.removeprefix("Bearer ")
+        assert key.startswith("fenbo_")
+        assert httpx.post(words[2], content=body, headers=headers | {name: value}).status_code == 200
+        assert served.stop() == 0
+        assert key not in served.log.read_text()
+    with fenbo_serve(tmp_path, dev=False, **variables) as served:
+        assert "$FENBO_KEY" in served.printed
+        assert "fenbo_" not in served.printed
+        assert served.stop() == 0
