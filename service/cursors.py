@@ -7,9 +7,10 @@ import binascii
 import json
 from typing import Annotated, Any
 
+from fastapi import Request
 from pydantic import Field
 
-from service.problems import FieldError, Problem, invalid_field
+from service.problems import FieldError, Problem, invalid_field, shown
 
 Cursor = Annotated[
     str | None, Field(default=None, max_length=200, description="上一页的 next_cursor；第一页不给")
@@ -17,6 +18,14 @@ Cursor = Annotated[
 _END = 2**62
 
 Limit = Annotated[int, Field(ge=1, le=200, description="一页最多几件")]
+
+
+async def each_once(request: Request) -> None:
+    """Refuse a query parameter that comes twice: which of them was meant is not ours to guess."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if names.count(name) > 1:
+            raise invalid_field(FieldError(shown(name), "repeated", "只能出现一次"))
 
 
 def written(*place: int | str) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sqlalchemy import Connection, Row
 
@@ -33,7 +33,7 @@ from service.schemas.ticket import Moment
 from service.storage import clusters as stored
 from service.storage.tickets import Filters, listed
 
-router = APIRouter(tags=["同一事项"])
+router = APIRouter(tags=["同一事项"], dependencies=[Depends(cursors.each_once)])
 
 _CLUSTERS: Final = TypeAdapter(ClustersAnswer)
 _CLUSTER: Final = TypeAdapter(ClusterAnswer)

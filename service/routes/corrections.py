@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sqlalchemy import Connection
 
@@ -48,7 +48,7 @@ from service.storage.corrections import (
 )
 from service.storage.tickets import Filters, UnknownTicket, to_review
 
-router = APIRouter(route_class=JsonRoute)
+router = APIRouter(route_class=JsonRoute, dependencies=[Depends(cursors.each_once)])
 
 _TICKETS: Final = TypeAdapter(TicketsAnswer)
 _RECORDED: Final = TypeAdapter(RecordedAnswer)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sqlalchemy import Connection, Row
 
@@ -51,7 +51,7 @@ from service.schemas.stored import StoredPrediction, TicketAnswer, TicketsAnswer
 from service.schemas.ticket import Moment, TicketToStore
 from service.storage.tickets import Filters, Page, ReviewState, TicketConflict, UnknownTicket, listed
 
-router = APIRouter(route_class=JsonRoute, tags=["工单"])
+router = APIRouter(route_class=JsonRoute, tags=["工单"], dependencies=[Depends(cursors.each_once)])
 
 _TICKETS: Final = TypeAdapter(TicketsAnswer)
 _TICKET: Final = TypeAdapter(TicketAnswer)

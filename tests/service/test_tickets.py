@@ -202,6 +202,17 @@ def test_cursor_that_we_never_gave_is_refused(client: TestClient, cursor: str) -
         assert answer.json()["errors"][0]["field"] == "cursor"
 
 
+def test_parameter_that_comes_twice_is_refused(client: TestClient) -> None:
+    for path in (
+        "/v1/tickets?limit=1&limit=2",
+        "/v1/reviews?urgency=low&urgency=low",
+        "/v1/clusters?limit=1&limit=2",
+    ):
+        answer = client.get(path)
+        assert answer.status_code == 422, path
+        assert answer.json()["errors"][0]["code"] == "repeated"
+
+
 def test_unknown_ticket_is_told(client: TestClient) -> None:
     for answer in (
         client.get("/v1/tickets/none"),
