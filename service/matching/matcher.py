@@ -22,7 +22,7 @@ from model.ticket import Location, Ticket
 from service.storage import Database, StorageUnavailable
 from service.storage.tables import CLUSTERS, HOT_TOPICS, MATCHING, META, OUTCOMES, TICKETS, VECTORS, VERDICTS
 
-_MOST_TOGETHER: Final = 64
+_MOST_TOGETHER: Final = 16
 _TOPIC_DAYS: Final = 30
 _MOST_NAMED: Final = 500
 
