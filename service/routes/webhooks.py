@@ -100,7 +100,7 @@ async def list_webhooks(storage: TheStorage) -> Response:
 async def create_webhook(
     wanted: WebhookWanted, storage: TheStorage, settings: TheSettings, principal: ThePrincipal
 ) -> Response:
-    """从现在起发生的事逐件通知，每件至少一次；收到重复的，按 `id` 认出。"""
+    """从现在起发生的事逐件通知，每件至少一次，不保证先后；收到重复的，按 `id` 认出。"""
     await _check_target(wanted.url, settings)
     item = NewWebhook(secrets.token_hex(8), wanted.url, tuple(dict.fromkeys(wanted.events)), principal.name)
     row = await storage.write(rows.register, item)
