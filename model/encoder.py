@@ -6,7 +6,6 @@ It runs on ONNX Runtime and needs neither torch nor transformers.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.calibration import softmax
 from model.errors import FenboError
 
 F32 = NDArray[np.float32]
@@ -24,6 +24,9 @@ LONGEST = 384
 
 _SLOW_FUSION = "SkipLayerNormFusion"
 """The fused kernel takes a third to a half of a short letter's time on a CPU; the two plain ones next to none."""
+
+_SHARPNESS = 4
+"""Of 1, 2 and 4 the best where a story of 900 characters stands before the point (encoder 0.60 → 0.76 right)."""
 
 PREFIX = "query: "
 """What the encoder was pre-trained to see before a text (Wang et al. 2024, multilingual E5)."""
@@ -118,34 +121,45 @@ class Encoder:
         self._session = _session(graph, threads)
 
     def pooled(self, texts: Sequence[str]) -> F32:
-        """One vector a text, (N, width), not of unit length. Long texts are averaged over their windows."""
-        started = time.perf_counter()
-        tokens = self.tokeniser(texts)
-        read = time.perf_counter()
-        pooled = self.pooled_tokens(tokens)
-        if self.observe is not None:
-            self.observe("tokenise", read - started)
-            self.observe("infer", time.perf_counter() - read)
-        return pooled
+        """One vector a text, (N, width), not of unit length."""
+        return self.pooled_tokens(self.tokeniser(texts))
 
     def pooled_tokens(self, tokens: Sequence[Sequence[int]]) -> F32:
-        """As :meth:`pooled`, for letters already turned into tokens."""
-        pieces = [(row, window) for row, letter in enumerate(tokens) for window in windows(letter)]
-        total: F32 | None = None
-        weight = np.zeros(len(tokens), dtype=np.float32)
-        # One letter a run: int8 activations are scaled over all that runs together, so that in a batch a letter's
-        # answer would depend on its neighbours. On a CPU a batch gains next to nothing besides.
-        for row, window in pieces:
-            block = np.array([window], dtype=np.int64)
-            (vectors,) = self._session.run(["pooled"], {"tokens": block, "mask": np.ones_like(block)})
-            if total is None:
-                total = np.zeros((len(tokens), vectors.shape[1]), dtype=np.float32)
-            total[row] += vectors[0] * len(window)
-            weight[row] += len(window)
-        if total is None:
+        """As :meth:`pooled`, for letters already turned into tokens.
+
+        A long letter is the mean of its windows, by how much each says: what it is about may stand in one of them
+        only, behind a long story.
+        """
+        if not tokens:
             return np.zeros((0, self.heads.by_name["embedding"].weight.shape[1]), dtype=np.float32)
-        mean: F32 = total / weight[:, None]
+        return np.stack([self._letter(letter) for letter in tokens])
+
+    def _letter(self, tokens: Sequence[int]) -> F32:
+        # One window a run: int8 activations are scaled over all that runs together, so that in a batch a letter's
+        # answer would depend on its neighbours. On a CPU a batch gains next to nothing besides.
+        pieces = windows(tokens)
+        vectors = np.stack([self._window(piece) for piece in pieces])
+        if len(pieces) == 1:
+            return vectors[0]
+        weight = np.array([len(piece) for piece in pieces], dtype=np.float32) * self._says(vectors)
+        mean: F32 = np.average(vectors, axis=0, weights=weight).astype(np.float32)
         return mean
+
+    def _window(self, tokens: Sequence[int]) -> F32:
+        block = np.array([tokens], dtype=np.int64)
+        (vectors,) = self._session.run(["pooled"], {"tokens": block, "mask": np.ones_like(block)})
+        pooled: F32 = vectors[0]
+        return pooled
+
+    def _says(self, vectors: F32) -> F32:
+        """How much each window (N, width) says of a department, in (0, 1]: near 0 when all are as likely."""
+        head = self.heads.by_name.get("department")
+        if head is None:
+            return np.ones(len(vectors), dtype=np.float32)
+        probabilities = softmax(head(vectors))
+        entropy = -(probabilities * np.log(probabilities.clip(1e-9))).sum(axis=1)
+        says: F32 = (1 - entropy / math.log(probabilities.shape[1])).clip(1e-3) ** _SHARPNESS
+        return says
 
     def embedding(self, pooled: F32) -> F32:
         """Unit vectors (N, width) for duplicates, from pooled ones."""

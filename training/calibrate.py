@@ -82,7 +82,7 @@ def fit_cascade(alone: F32, together: F32) -> Cascade:
 
 
 def fit_urgency(
-    probabilities: F32, truth: I64, *, emergency_alarms: float = 0.03, urgent_alarms: float = 0.12
+    probabilities: F32, truth: I64, *, emergency_alarms: float = 0.025, urgent_alarms: float = 0.12
 ) -> UrgencyThresholds:
     """The lowest bars at which at most these shares of the lower letters are called emergency, urgent or above.
 
