@@ -196,6 +196,9 @@ async def _changed(
         raise
     except FenboError as refused:
         raise Problem(TAXONOMY_REFUSED, str(refused)) from None
+    except OverflowError:
+        # The day before the first day that there is.
+        raise Problem(TAXONOMY_REFUSED, "日期早于历法能表示的第一天") from None
     return Response(content, media_type="application/json")
 
 
