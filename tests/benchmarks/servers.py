@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,11 @@ def server(*command: str, **variables: str) -> Iterator[Server]:
     )
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, *arguments], env=environment, cwd=ROOT, stdout=subprocess.DEVNULL
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         while not _is_ready(port):
@@ -56,12 +61,19 @@ def server(*command: str, **variables: str) -> Iterator[Server]:
             time.sleep(0.02)
         yield Server(port, process, time.perf_counter() - started)
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    # Some servers leave their workers behind; the group is this server's own.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def fenbo(*arguments: str, **variables: str) -> AbstractContextManager[Server]:
