@@ -140,7 +140,8 @@ class Encoder:
         pieces = windows(tokens)
         vectors = np.stack([self._window(piece) for piece in pieces])
         if len(pieces) == 1:
-            return vectors[0]
+            only: F32 = vectors[0]
+            return only
         weight = np.array([len(piece) for piece in pieces], dtype=np.float32) * self._says(vectors)
         mean: F32 = np.average(vectors, axis=0, weights=weight).astype(np.float32)
         return mean

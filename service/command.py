@@ -44,9 +44,13 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "hot": Entry("model.duplicates_cli:hot_command", "近期热点 · hot topics"),
     "keys": Entry("service.keys_cli:keys_group", "谁可以用接口 · API keys: create, list, revoke"),
-    "export": Entry("service.storage_cli:export_command", "导出人的意见，用来训练 · export outcomes to train on"),
+    "export": Entry(
+        "service.storage_cli:export_command", "导出人的意见，用来训练 · export outcomes to train on"
+    ),
     "audit": Entry("service.storage_cli:audit_group", "核对审计日志 · verify the audit log"),
-    "purge": Entry("service.storage_cli:purge_command", "清除过了保存期的 · forget what is past its retention"),
+    "purge": Entry(
+        "service.storage_cli:purge_command", "清除过了保存期的 · forget what is past its retention"
+    ),
     "backup": Entry("service.storage_cli:backup_command", "备份，服务不必停 · back up while running"),
     "restore": Entry("service.storage_cli:restore_command", "从备份恢复 · restore a backup"),
     "config": Entry("service.cli:config_command", "显示生效的设置 · show effective settings"),

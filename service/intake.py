@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-import numpy as np
 from pydantic import TypeAdapter
 from sqlalchemy import Row
 
@@ -18,7 +17,6 @@ from model.prediction import Prediction
 from model.text.mask import mask
 from service.matching.waiting import Waiting
 from service.metrics import Metrics
-from service.predictor import Predicted
 from service.schemas.stored import DuplicatesAnswer, OriginalAnswer
 from service.schemas.ticket import PostedTicket
 from service.settings import Settings
@@ -59,7 +57,7 @@ class Intake:
         self._waiting = waiting
         self._metrics = metrics
 
-    async def take(self, posted: PostedTicket, predicted: Predicted, *, actor: str) -> Taken:
+    async def take(self, posted: PostedTicket, predicted: Prediction, *, actor: str) -> Taken:
         """Store a ticket that has a ``ticket_id``, or find what it was answered before.
 
         Raises:
@@ -113,11 +111,10 @@ def duplicates_answer(row: Row[Any]) -> DuplicatesAnswer:
 
 
 def new_ticket(
-    posted: PostedTicket, predicted: Predicted, *, key: Any, sample: AuditSample, actor: str
+    posted: PostedTicket, predicted: Prediction, *, key: Any, sample: AuditSample, actor: str
 ) -> NewTicket:
     """What is stored of a ticket: nothing that is not masked or hashed."""
     location = posted.location
-    prediction = predicted.prediction
     assert posted.ticket_id, "a ticket is stored under its id"
     return NewTicket(
         ticket_id=posted.ticket_id,
@@ -136,10 +133,8 @@ def new_ticket(
         if posted.reporter_hash
         else "",
         anonymous=bool(posted.anonymous),
-        prediction=prediction,
-        answer=_PREDICTION.dump_json(prediction).decode("utf-8"),
-        vector=predicted.vector.astype(np.dtype("<f2")).tobytes(),
-        space=predicted.space,
+        prediction=predicted,
+        answer=_PREDICTION.dump_json(predicted).decode("utf-8"),
         actor=actor,
         audited=sample.drawn(posted.ticket_id),
     )

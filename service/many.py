@@ -13,12 +13,12 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from model.prediction import Prediction
 from service.batching import Closed, DeadlineExceeded, QueueFull
 from service.intake import Intake, TextPurged
 from service.logs import described
 from service.metrics import Metrics
 from service.ndjson import BodyStalled, Line
-from service.predictor import Predicted
 from service.problems import (
     BODY_TIMEOUT,
     INTERNAL,
@@ -114,10 +114,10 @@ class Many:
         predicted = await patiently(partial(self._predicted, posted))
         taken = await self._intake.take(posted, predicted, actor=self._actor)
         if taken.created:
-            self._metrics.predicted(predicted.prediction)
+            self._metrics.predicted(predicted)
             self._shadow.consider(
                 posted.ticket(),
-                predicted.prediction,
+                predicted,
                 keep=partial(self._intake.keep_shadow, posted.ticket_id),
             )
         status = 201 if taken.created else 200
@@ -135,11 +135,11 @@ class Many:
             detail = f"{len(errors)} 处不合要求，第一处：{errors[0].field} {errors[0].message}"
             raise Problem(INVALID_REQUEST, detail, errors=errors) from None
 
-    async def _predicted(self, posted: TicketToStore) -> Predicted:
+    async def _predicted(self, posted: TicketToStore) -> Prediction:
         return await self._runtime.submit(posted.ticket(), explain="lexical")
 
 
-async def patiently(predict: Callable[[], Awaitable[Predicted]]) -> Predicted:
+async def patiently(predict: Callable[[], Awaitable[Prediction]]) -> Prediction:
     """The prediction, waiting while the queue is full: who sends a file has time, and is slowed down by it.
 
     Raises `Problem` after a minute, and when no model answers.

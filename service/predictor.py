@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from model.prediction import Prediction, Versions
 from model.taxonomy import Taxonomy
@@ -15,16 +11,6 @@ from model.ticket import Ticket
 from service.settings import Settings
 
 Explain = Literal["lexical", "full"]
-F32 = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Predicted:
-    """A prediction with the ticket's vector (D,), of unit length; vectors of one ``space`` may be compared."""
-
-    prediction: Prediction
-    vector: F32
-    space: str
 
 
 class Predictor(Protocol):
@@ -40,15 +26,6 @@ class Predictor(Protocol):
 
     def predict(self, tickets: Sequence[Ticket], *, explain: Explain = "lexical") -> list[Prediction]:
         """One prediction per ticket, in order."""
-
-    def predict_with_vectors(
-        self, tickets: Sequence[Ticket], *, explain: Explain = "lexical"
-    ) -> tuple[list[Prediction], F32]:
-        """One prediction per ticket, in order, and the tickets' vectors (N, D)."""
-
-    @property
-    def vector_space(self) -> str:
-        """Names what makes the vectors."""
 
     def with_taxonomy(self, taxonomy: Taxonomy) -> Self:
         """The same model, predicting in another version of the taxonomy. Raises `FenboError`."""

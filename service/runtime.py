@@ -11,13 +11,14 @@ from typing import Final, Literal
 import structlog
 
 from model.errors import FenboError
+from model.prediction import Prediction
 from model.taxonomy import Taxonomy
 from model.ticket import Ticket
 from service.batching import Batcher, BatchLimits, DeadlineExceeded, QueueFull
 from service.examples import WARM_UP_LETTERS
 from service.logs import described
 from service.metrics import Metrics
-from service.predictor import Explain, Predicted, Predictor, load_predictor, watch_stages
+from service.predictor import Explain, Predictor, load_predictor, watch_stages
 from service.settings import Settings
 from service.shelf import Placed, Shelf
 
@@ -83,11 +84,11 @@ class Runtime:
         self._doubtful = False
         self._loading: asyncio.Task[None] | None = None
         # A full explanation takes as long as dozens of letters: those who want none do not wait behind it.
-        self._lanes: dict[Explain, Batcher[Ticket, Predicted]] = {
+        self._lanes: dict[Explain, Batcher[Ticket, Prediction]] = {
             "lexical": self._lane("lexical", _usual_limits(settings)),
             "full": self._lane("full", _FULL_LIMITS),
         }
-        self._quiet: Batcher[Ticket, Predicted] = Batcher(
+        self._quiet: Batcher[Ticket, Prediction] = Batcher(
             partial(self._work, "lexical"), limits=_QUIET_LIMITS, observer=metrics.lane("quiet")
         )
 
@@ -158,7 +159,7 @@ class Runtime:
 
     def submit(
         self, ticket: Ticket, *, explain: Explain, timeout_seconds: float | None = None
-    ) -> asyncio.Future[Predicted]:
+    ) -> asyncio.Future[Prediction]:
         """Queue one ticket. Cancelling the future takes it out of the queue.
 
         Raises `NotReady`, and what `service.batching.Batcher.submit` raises.
@@ -169,7 +170,7 @@ class Runtime:
             timeout_seconds = self._settings.timeout_ms / 1000
         return self._queue(ticket, explain, timeout_seconds)
 
-    async def submit_quietly(self, ticket: Ticket) -> Predicted:
+    async def submit_quietly(self, ticket: Ticket) -> Prediction:
         """Predict a ticket for which nobody waits, behind all others, however long that takes.
 
         Raises `NotReady`, `service.batching.Closed`.
@@ -195,30 +196,28 @@ class Runtime:
             raise NotReady("the model fails on a letter that it must know") from error
         self._doubtful = False
 
-    def _queue(self, ticket: Ticket, explain: Explain, seconds: float) -> asyncio.Future[Predicted]:
+    def _queue(self, ticket: Ticket, explain: Explain, seconds: float) -> asyncio.Future[Prediction]:
         future = self._lanes[explain].submit(ticket, length=_length(ticket), timeout_seconds=seconds)
         future.add_done_callback(self._doubt_when_late)
         return future
 
-    def _doubt_when_late(self, future: asyncio.Future[Predicted]) -> None:
+    def _doubt_when_late(self, future: asyncio.Future[Prediction]) -> None:
         # A model that hangs raises nothing; late answers are the only sign of it.
         if not future.cancelled() and isinstance(future.exception(), DeadlineExceeded):
             self._doubtful = True
 
-    def _lane(self, explain: Explain, limits: BatchLimits) -> Batcher[Ticket, Predicted]:
+    def _lane(self, explain: Explain, limits: BatchLimits) -> Batcher[Ticket, Prediction]:
         return Batcher(partial(self._work, explain), limits=limits, observer=self._metrics.lane(explain))
 
-    def _work(self, explain: Explain, tickets: Sequence[Ticket]) -> Sequence[Predicted]:
+    def _work(self, explain: Explain, tickets: Sequence[Ticket]) -> Sequence[Prediction]:
         # Read once: a swap between two letters of a batch must not show.
         predictor = self._predictor
         assert predictor is not None, "nothing is queued before a model is there"
         try:
-            predictions, vectors = predictor.predict_with_vectors(tickets, explain=explain)
+            return predictor.predict(tickets, explain=explain)
         except Exception:
             self._doubtful = True
             raise
-        space = predictor.vector_space
-        return [Predicted(*each, space) for each in zip(predictions, vectors, strict=True)]
 
     async def _load(self) -> None:
         started = asyncio.get_running_loop().time()

@@ -124,7 +124,7 @@ class Runner:
         except Exception as error:
             _log.error("a letter of a job failed", raised=described(error))
             return None
-        return predicted.prediction
+        return predicted
 
     def _until(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self._settings.job_hold_seconds)

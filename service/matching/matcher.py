@@ -20,7 +20,7 @@ from model.errors import FenboError
 from model.place import PlaceFinder
 from model.ticket import Location, Ticket
 from service.storage import Database, StorageUnavailable
-from service.storage.tables import CLUSTERS, HOT_TOPICS, MATCHING, META, OUTCOMES, TICKETS, VECTORS, VERDICTS
+from service.storage.tables import CLUSTERS, HOT_TOPICS, MATCHING, META, OUTCOMES, TICKETS, VERDICTS
 
 _MOST_TOGETHER: Final = 16
 _TOPIC_DAYS: Final = 30
@@ -33,8 +33,9 @@ _log = structlog.get_logger("service.matching")
 class State:
     """How far the comparing has come, as it stands in the database.
 
-    ``index`` names the finder's own rows; one with another name begins a new ``epoch``, whose clusters have names
-    of their own. ``through`` is the last ticket compared, ``ruled`` the last outcome that was obeyed.
+    ``space`` names what letters are compared by, and ``index`` the finder's own rows; one with another name begins
+    a new ``epoch``, whose clusters have names of their own. ``through`` is the last ticket compared, ``ruled`` the
+    last outcome that was obeyed.
     """
 
     space: str = ""
@@ -48,7 +49,7 @@ class Matcher:
     """The one process that compares. Used from one thread."""
 
     def __init__(self, database: Database, folder: Path, *, scorer: PairScorer, window_days: int) -> None:
-        """``folder`` holds an index for each vector space; all of them can be made again from the rows."""
+        """``folder`` holds the index, which can be made again from the rows."""
         self._database = database
         self._folder = folder
         self._scorer = scorer
@@ -99,24 +100,20 @@ class Matcher:
             self._finder = None
 
     def _compare(self, rows: Sequence[Row[Any]]) -> None:
-        rows = _of_one_space(rows)
-        space = rows[0].space
-        if space is not None and (self._finder is None or space != self._state.space):
-            self._open(space)
+        finder = self._finder or self._open()
         now = datetime.now(UTC)
         verdicts: list[dict[str, Any]] = []
         moves: list[tuple[str, tuple[str, ...]]] = []
         settled: dict[str, tuple[str, ...]] = {}
         for row in rows:
-            again = self._finder is not None and self._finder.store.ticket(row.ticket_id) is not None
+            again = finder.store.ticket(row.ticket_id) is not None
             verdict = self._verdict(row)
             verdicts.append(self._row(row.number, verdict, now))
             if verdict is not None:
                 moves.append((self._name(verdict.cluster), tuple(map(self._name, verdict.merged))))
                 if again:
                     # Compared before we were stopped, and not written down: what it merged then is not known now.
-                    assert self._finder is not None
-                    settled[self._name(verdict.cluster)] = self._finder.members(verdict.cluster)
+                    settled[self._name(verdict.cluster)] = finder.members(verdict.cluster)
         state = replace(self._state, through=rows[-1].number)
         with self._database.writing() as connection:
             known = set(
@@ -147,7 +144,7 @@ class Matcher:
         self._state = state
 
     def _verdict(self, row: Row[Any]) -> Verdict | None:
-        if row.vector is None or row.content is None:
+        if row.content is None:
             return None
         assert self._finder is not None
         try:
@@ -210,13 +207,13 @@ class Matcher:
             _keep_state(connection, state, known=self._state)
         self._state = state
 
-    def _open(self, space: str) -> None:
-        """Take up the index of a vector space; one that is not there, or not the one known, is filled first."""
-        self.close()
+    def _open(self) -> DuplicateFinder:
+        """Take up the index; one that is not there, not the one known or of another word table is filled first."""
+        space = self._scorer.words.fingerprint
         if space == self._state.space:
             self._finder = self._finder_in(self._folder_of(self._state))
             if self._finder.store.identity == self._state.index:
-                return
+                return self._finder
             self.close()
         through = self._state.through
         known = self._state
@@ -225,7 +222,8 @@ class Matcher:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._finder = self._finder_in(self._folder_of(begun))
         self._state = replace(begun, index=self._finder.store.identity)
-        self._fill(space, through, known)
+        self._fill(through, known)
+        return self._finder
 
     def _finder_in(self, folder: Path) -> DuplicateFinder:
         return DuplicateFinder(
@@ -235,7 +233,7 @@ class Matcher:
     def _folder_of(self, state: State) -> Path:
         return self._folder / f"{state.space}-{state.epoch}"
 
-    def _fill(self, space: str, through: int, known: State) -> None:
+    def _fill(self, through: int, known: State) -> None:
         """Compare again what came within the window: the rows are the truth, the index is made from them."""
         assert self._finder is not None
         since = datetime.now(UTC) - self._window
@@ -247,12 +245,11 @@ class Matcher:
                 break
             last = rows[-1].number
             for row in rows:
-                if row.space == space:
-                    self._verdict(row)
+                self._verdict(row)
             with self._database.writing() as connection:
                 touched: set[str] = set()
                 for row in rows:
-                    if row.space != space or self._finder.store.ticket(row.ticket_id) is None:
+                    if self._finder.store.ticket(row.ticket_id) is None:
                         continue
                     cluster = self._name(self._finder.verdict(row.ticket_id).cluster)
                     touched.add(cluster)
@@ -309,25 +306,10 @@ def _ticket(row: Row[Any]) -> Ticket:
 
 
 def _tickets_after(connection: Connection, number: int, *, since: datetime | None = None) -> list[Row[Any]]:
-    query = (
-        select(TICKETS, VECTORS.c.space, VECTORS.c.vector)
-        .outerjoin(VECTORS, VECTORS.c.ticket == TICKETS.c.number)
-        .where(TICKETS.c.number > number)
-        .order_by(TICKETS.c.number)
-        .limit(_MOST_TOGETHER)
-    )
+    query = select(TICKETS).where(TICKETS.c.number > number).order_by(TICKETS.c.number).limit(_MOST_TOGETHER)
     if since is not None:
         query = query.where(TICKETS.c.received_at >= since)
     return list(connection.execute(query).all())
-
-
-def _of_one_space(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
-    """The first of them, as long as their vectors may be compared."""
-    space = rows[0].space
-    for place, row in enumerate(rows):
-        if row.space != space:
-            return rows[:place]
-    return rows
 
 
 def _rulings_after(connection: Connection, number: int, *, through: int) -> Sequence[Row[Any]]:

@@ -176,9 +176,9 @@ async def create_request(
         request.receive, runtime, metrics, posted=posted, explain="lexical", timeout_ms=None
     )
     await intake.take(posted, predicted, actor=principal.name)
-    metrics.predicted(predicted.prediction)
-    shadow.consider(posted.ticket(), predicted.prediction, keep=partial(intake.keep_shadow, posted.ticket_id))
-    department, action = predicted.prediction.department, predicted.prediction.decision.action
+    metrics.predicted(predicted)
+    shadow.consider(posted.ticket(), predicted, keep=partial(intake.keep_shadow, posted.ticket_id))
+    department, action = predicted.department, predicted.decision.action
     notice = f"{department.name}（{_ACTIONS[action]}）"
     return _json(_CREATED.dump_json([CreatedRequest(posted.ticket_id, notice, None)]), 201)
 

@@ -15,7 +15,7 @@ from service.bodies import JsonRoute
 from service.contract import problems
 from service.examples import EXAMPLES
 from service.metrics import Metrics
-from service.predictor import Explain, Predicted
+from service.predictor import Explain
 from service.problems import (
     BODY_TIMEOUT,
     CLIENT_GONE,
@@ -101,10 +101,9 @@ async def predict(
     timeout_ms: TimeoutHeader = None,
 ) -> Response:
     """给出一件诉求的承办单位、紧急程度、类型和处理方式，连同理由与证据。不存储任何内容。"""
-    predicted = await predict_one(
+    prediction = await predict_one(
         request.receive, runtime, metrics, posted=posted, explain=query.explain, timeout_ms=timeout_ms
     )
-    prediction = predicted.prediction
     metrics.predicted(prediction)
     shadow.consider(posted.ticket(), prediction)
     return Response(_ANSWER.dump_json(prediction), media_type="application/json")
@@ -118,7 +117,7 @@ async def predict_one(
     posted: PostedTicket,
     explain: Explain,
     timeout_ms: int | None,
-) -> Predicted:
+) -> Prediction:
     """The prediction. Raises the problem that keeps it from coming."""
     try:
         timeout_seconds = None if timeout_ms is None else timeout_ms / 1000
@@ -151,7 +150,7 @@ class CallerLeft(Exception):
     """The connection ended before there was an answer."""
 
 
-async def _unless_caller_leaves(receive: Receive, future: asyncio.Future[Predicted]) -> Predicted:
+async def _unless_caller_leaves(receive: Receive, future: asyncio.Future[Prediction]) -> Prediction:
     """The future's result. Raises `CallerLeft` when the caller hangs up first, which frees its place."""
     gone = False
 

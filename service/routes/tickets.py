@@ -158,10 +158,8 @@ async def store_ticket(
             TEXT_PURGED, f"编号 {shown(posted.ticket_id)!r} 的内容已过保存期，当时的答复不再保留"
         ) from None
     if taken.created:
-        metrics.predicted(predicted.prediction)
-        shadow.consider(
-            posted.ticket(), predicted.prediction, keep=partial(intake.keep_shadow, posted.ticket_id)
-        )
+        metrics.predicted(predicted)
+        shadow.consider(posted.ticket(), predicted, keep=partial(intake.keep_shadow, posted.ticket_id))
     return Response(taken.answer, 201 if taken.created else 200, media_type="application/json")
 
 

@@ -21,7 +21,6 @@ from service.storage.tables import (
     PURGES,
     REVIEWS,
     TICKETS,
-    VECTORS,
     VERDICTS,
     next_id,
 )
@@ -125,7 +124,6 @@ def _forget_texts(connection: Connection, before: datetime, actor: str) -> int:
             )
         )
         connection.execute(update(PREDICTIONS).where(PREDICTIONS.c.ticket.in_(these)).values(answer=None))
-        connection.execute(delete(VECTORS).where(VECTORS.c.ticket.in_(these)))
     _tell(connection, actor, "text", before, count=len(numbers), through=numbers[-1])
     return len(numbers)
 
@@ -161,7 +159,7 @@ def _forget_tickets(connection: Connection, before: datetime, actor: str) -> int
     numbers = [row.number for row in rows]
     _tell(connection, actor, "tickets", before, count=len(numbers), through=numbers[-1])
     for these in _parts(numbers):
-        for table in (PREDICTIONS, VECTORS, VERDICTS):
+        for table in (PREDICTIONS, VERDICTS):
             connection.execute(delete(table).where(table.c.ticket.in_(these)))
         connection.execute(delete(TICKETS).where(TICKETS.c.number.in_(these)))
     for these in _parts(sorted({row.cluster for row in rows if row.cluster is not None})):

@@ -126,14 +126,6 @@ PREDICTIONS: Final = Table(
     Column("answer", Text),
 )
 
-VECTORS: Final = Table(
-    "vectors",
-    METADATA,
-    Column("ticket", BigInteger, ForeignKey("tickets.number"), primary_key=True, autoincrement=False),
-    Column("space", Text, nullable=False),
-    Column("vector", LargeBinary, nullable=False),
-)
-
 VERDICTS: Final = Table(
     "verdicts",
     METADATA,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, and_, insert, or_, select, updat
 from model.errors import FenboError
 from model.prediction import URGENCY_CODES, Prediction
 from service.storage import audit
-from service.storage.tables import PREDICTIONS, TICKETS, VECTORS, VERDICTS, next_id
+from service.storage.tables import PREDICTIONS, TICKETS, VERDICTS, next_id
 
 ReviewState = Literal["none", "open", "second_opinion", "accepted", "corrected", "settled"]
 
@@ -56,8 +56,6 @@ class NewTicket:
     anonymous: bool
     prediction: Prediction
     answer: str
-    vector: bytes | None
-    space: str
     actor: str
     audited: bool = False
 
@@ -139,13 +137,6 @@ def store(connection: Connection, tickets: Sequence[NewTicket]) -> list[StoredAn
                 for place, ticket in enumerate(new)
             ],
         )
-        vectors = [
-            {"ticket": number + place, "space": ticket.space, "vector": ticket.vector}
-            for place, ticket in enumerate(new)
-            if ticket.vector is not None
-        ]
-        if vectors:
-            connection.execute(insert(VECTORS), vectors)
         audit.append(connection, [_entry(ticket) for ticket in new])
     return results
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-import zlib
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -81,18 +79,6 @@ class FixtureRouter:
             raise ValueError(f"cannot read {tickets[0].content}")
         return [self._predicted(ticket, explain) for ticket in tickets]
 
-    def predict_with_vectors(
-        self, tickets: Sequence[Ticket], *, explain: Explain = "lexical"
-    ) -> tuple[list[Prediction], F32]:
-        """The same, with vectors in which the same words point the same way."""
-        predictions = self.predict(tickets, explain=explain)
-        return predictions, np.stack([_vector(ticket) for ticket in tickets])
-
-    @property
-    def vector_space(self) -> str:
-        """Character pairs."""
-        return "fixture"
-
     def with_taxonomy(self, taxonomy: Taxonomy) -> Self:
         """Answers in this taxonomy from now on."""
         other = copy(self)
@@ -138,17 +124,6 @@ class FixtureRouter:
             versions=self.versions,
             milliseconds=1.25,
         )
-
-
-def _vector(ticket: Ticket) -> F32:
-    text = mask(f"{ticket.title}。{ticket.content}").text
-    vector = np.zeros(_DIMENSIONS, dtype=np.float32)
-    for pair in pairwise(text):
-        # Not hash(): it differs from process to process.
-        place = zlib.crc32("".join(pair).encode("utf-8", "replace"))
-        vector[place % _DIMENSIONS] += 1.0 if place & 64 else -1.0
-    unit: F32 = vector / max(float(np.linalg.norm(vector)), 1e-9)
-    return unit
 
 
 def _evidence(masked: Masked) -> tuple[str, tuple[Span, ...]]:

@@ -93,8 +93,6 @@ def ticket(name: str, prediction: Prediction, *, at: datetime = TUESDAY) -> NewT
         anonymous=False,
         prediction=prediction,
         answer="{}",
-        vector=None,
-        space="",
         actor="test",
     )
 

@@ -156,14 +156,6 @@ def upgrade() -> None:
     op.create_index("ix_reviews_at", "reviews", ["at"])
     op.create_index("ix_reviews_ticket", "reviews", ["ticket"])
     op.create_table(
-        "vectors",
-        sa.Column(
-            "ticket", sa.BigInteger(), sa.ForeignKey("tickets.number"), primary_key=True, autoincrement=False
-        ),
-        sa.Column("space", sa.Text(), nullable=False),
-        sa.Column("vector", sa.LargeBinary(), nullable=False),
-    )
-    op.create_table(
         "verdicts",
         sa.Column(
             "ticket", sa.BigInteger(), sa.ForeignKey("tickets.number"), primary_key=True, autoincrement=False
