@@ -31,12 +31,15 @@ from tests.benchmarks.load import Load, closed_loop, letters, open_loop, predict
 from tests.benchmarks.servers import Server, fenbo, server
 
 CALLERS = 8
+PATIENT = {"FENBO_DUPLICATES": "false", "FENBO_QUEUE_WAIT_MS": "60000"}
+"""For callers who wait for each answer: on a slow machine none is refused for being the eighth in the queue."""
+USUAL = {"FENBO_DUPLICATES": "false"}
 
 
 def throughput(seconds: float, rounds: int, folder: Path) -> dict[str, Any]:
     """Requests a second of each server with eight callers, in turns."""
     with ExitStack() as stack:
-        ours = stack.enter_context(fenbo(FENBO_DATA_DIR=str(folder / "throughput"), FENBO_DUPLICATES="false"))
+        ours = stack.enter_context(fenbo(FENBO_DATA_DIR=str(folder / "throughput"), **PATIENT))
         plain = stack.enter_context(server("-m", "tests.benchmarks.pipeline_server", "{port}"))
         servers: dict[str, tuple[Server, str, Callable[[int], Any]]] = {
             "fenbo": (ours, "/v1/predict", lambda _: predicted()),
@@ -69,7 +72,7 @@ def latency(seconds: float, folder: Path) -> dict[str, float]:
     router = Router.starter()
     tickets = [Ticket(content=each["content"], title=each["title"]) for each in letters()]
     router.predict(tickets[:8])
-    with fenbo(FENBO_DATA_DIR=str(folder / "latency"), FENBO_DUPLICATES="false") as ours:
+    with fenbo(FENBO_DATA_DIR=str(folder / "latency"), **PATIENT) as ours:
         over, inside = [], []
         end = time.perf_counter() + 2 * seconds
         bodies = predicted()
@@ -95,7 +98,7 @@ def latency(seconds: float, folder: Path) -> dict[str, float]:
 
 def overload(seconds: float, capacity: float, folder: Path) -> dict[str, Any]:
     """Twice as many requests as can be answered."""
-    with fenbo(FENBO_DATA_DIR=str(folder / "overload"), FENBO_DUPLICATES="false") as ours:
+    with fenbo(FENBO_DATA_DIR=str(folder / "overload"), **USUAL) as ours:
         closed_loop(ours.port, "/v1/predict", predicted(), callers=CALLERS, seconds=2)
         load = open_loop(ours.port, "/v1/predict", predicted(), per_second=2 * capacity, seconds=seconds)
         megabytes = ours.megabytes()
@@ -114,9 +117,7 @@ def swapping(seconds: float, folder: Path) -> dict[str, Any]:
     registry = folder / "bundles"
     for name in ("city-1", "city-2"):
         shutil.copytree(STARTER, registry / name)
-    with fenbo(
-        FENBO_DATA_DIR=str(folder / "swap"), FENBO_REGISTRY=str(registry), FENBO_DUPLICATES="false"
-    ) as ours:
+    with fenbo(FENBO_DATA_DIR=str(folder / "swap"), FENBO_REGISTRY=str(registry), **PATIENT) as ours:
         swaps: list[float] = []
         ended = threading.Event()
 
