@@ -217,8 +217,7 @@ def test_audit_of_dependencies_says_when_it_was_not_done(tmp_path: Path) -> None
     assert done.returncode == 1
     assert "Found 2 known" in done.stderr
     skipped = "x 1.0 Dependency not found on PyPI and could not be audited: x"
-    python.write_text(
-        f'#!/bin/sh\n[ "$3" = --version ] && exit 0\necho No known vulnerabilities found\nyes "{skipped}" | head -n 999\n'
-    )
+    lines = ["#!/bin/sh", '[ "$3" = --version ] && exit 0', f'yes "{skipped}" | head -n 999']
+    python.write_text("\n".join(lines))
     done = subprocess.run([str(script)], env=environment, capture_output=True, text=True, check=False)
     assert "NOT DONE, the index knows none" in done.stderr
