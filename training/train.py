@@ -329,27 +329,31 @@ class _Parts:
         }
 
     def _with_urgency_and_kind(self, calibration: Calibration) -> Calibration:
-        held = self.held
-        if len(held) < 50:
-            path = bundle.STARTER / "calibration.json"
-            known = Calibration.load(path) if path.exists() else calibration
-            return dataclasses.replace(
-                calibration,
-                urgency_blend=known.urgency_blend,
-                urgency=known.urgency,
-                kind_blend=known.kind_blend,
-                out_of_scope=known.out_of_scope,
-            )
-        heads = self._head_logits(held)
-        words = {head: self.lexical_models[head].scores(held.documents) for head in ("urgency", "kind")}
-        urgency = fit_head_blend(heads["urgency"], words["urgency"], held.labels("urgency"))
-        probabilities = urgency.probabilities(words["urgency"], heads["urgency"])
-        return dataclasses.replace(
+        """Fit each on the letters held back for it, else on the dev letters that say it, else take the starter's."""
+        path = bundle.STARTER / "calibration.json"
+        known = Calibration.load(path) if path.exists() else calibration
+        result = dataclasses.replace(
             calibration,
-            urgency_blend=urgency,
-            urgency=fit_urgency(probabilities, held.labels("urgency")),
-            kind_blend=fit_head_blend(heads["kind"], words["kind"], held.labels("kind")),
+            urgency_blend=known.urgency_blend,
+            urgency=known.urgency,
+            kind_blend=known.kind_blend,
+            out_of_scope=known.out_of_scope,
         )
+        for head in ("urgency", "kind"):
+            kept_out = next((part for part in (self.held, self.dev) if len(part.labelled(head)) >= 50), None)
+            if kept_out is None:
+                continue
+            letters = kept_out.select(kept_out.labelled(head))
+            truth = letters.labels(head)
+            words = self.lexical_models[head].scores(letters.documents)
+            meaning = self._head_logits(letters)[head]
+            blend = fit_head_blend(meaning, words, truth)
+            if head == "kind":
+                result = dataclasses.replace(result, kind_blend=blend)
+            else:
+                bars = fit_urgency(blend.probabilities(words, meaning), truth)
+                result = dataclasses.replace(result, urgency_blend=blend, urgency=bars)
+        return result
 
     def _head_logits(self, corpus: Corpus) -> dict[str, F32]:
         pooled = self.served.pooled([document.text for document in corpus.documents])

@@ -67,7 +67,9 @@ def fit_encoder(
     network.to(device)
     optimiser = torch.optim.AdamW(_parameter_groups(network, settings), fused=True)
     steps_per_epoch = math.ceil(len(corpus) / settings.batch)
-    total = steps_per_epoch * settings.epochs
+    epochs = settings.epochs_for(len(corpus))
+    patience = max(settings.patience, epochs // 3)
+    total = steps_per_epoch * epochs
     warm = max(1, int(settings.warm_up * total))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
@@ -77,7 +79,7 @@ def fit_encoder(
     state = _State.resume(checkpoint, _identity(corpus, settings), network, optimiser, schedule)
     lengths = [min(len(letter), settings.longest) for letter in tokens.whole]
     with tqdm(total=total, initial=state.step, desc="encoder", unit="step") as bar:
-        for epoch in range(state.step // steps_per_epoch, settings.epochs):
+        for epoch in range(state.step // steps_per_epoch, epochs):
             generator = np.random.default_rng((settings.seed, epoch))
             groups = length_buckets(lengths, settings.batch, generator)
             for index, rows in enumerate(groups):
@@ -93,10 +95,10 @@ def fit_encoder(
                 if state.step % 200 == 0:
                     state.save(checkpoint, network, optimiser, schedule)
             score = validate(network)
-            bar.write(f"encoder: epoch {epoch + 1} of {settings.epochs}, validation {score:.4f}")
+            bar.write(f"encoder: epoch {epoch + 1} of {epochs}, validation {score:.4f}")
             state.note(score, network)
             state.save(checkpoint, network, optimiser, schedule)
-            if state.stale >= settings.patience:
+            if state.stale >= patience:
                 bar.write(f"encoder: no better for {state.stale} epochs, stopping early")
                 break
     if state.best_weights is not None:
