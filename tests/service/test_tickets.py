@@ -136,7 +136,7 @@ def test_of_two_bodies_sent_at_once_under_one_id_one_is_stored(stored: Settings)
 
 
 def test_no_personal_data_is_stored(stored: Settings) -> None:
-    secrets = ("13800138000", "11010519491231002X", "1502", "b7c1f0a94e", "13900139000", "13700137000")
+    secrets = ("13800138000", "11010519491231002X", "1502 房", "b7c1f0a94e", "13900139000", "13700137000")
     with in_process(FixtureRouter(), stored) as client:
         client.post("/v1/tickets", json=WAGES | {"channel": "转自 13900139000"})
         client.post("/v1/tickets", json={"ticket_id": "LH2", "content": "同上"})
