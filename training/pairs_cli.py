@@ -96,7 +96,10 @@ def train_pairs_command(
         ),
         finder=PlaceFinder(city=city),
         about={
-            "data": {path.name: sha256(path) for path in (*pair_files, *campaigns, *letter_files)},
+            "data": {
+                f"{path.parent.name}/{path.name}": sha256(path)
+                for path in (*pair_files, *campaigns, *letter_files)
+            },
             "assumed": "days and context are judged, not fitted: no labelled pair tells of them",
         },
     )

@@ -32,17 +32,20 @@ AXES_AT = 5_000
 """From this many rows on, the principal axes are worth fitting; the index wants them then."""
 EVERYWHERE = 200_000
 """Up to this many rows a search crosses areas; above, it keeps to its own and to unplaced tickets."""
-KEPT_AXES = 352
-"""Components kept of a vector once the axes are known; of an encoder's 384 the rest hold about 1 %."""
-SKETCHED_AXES = 192
+KEPT_AXES = 256
+"""Components kept of a vector at most, once the axes are known."""
 BITS = 255
 """Bits of a sketch; one less than four words hold, so that a distance fits a byte."""
 WORDS = 4
 _SCALE = np.float32(127.0)
-"""int8 steps a unit: the largest component of a unit vector still fits, a cosine is right to about 0.003."""
+"""int8 steps a unit where vectors are kept as they are: the largest component of a unit vector still fits."""
+_STRETCH = np.float32(4.0)
+"""On axes turned at random no component stands out: those of a unit vector in K dimensions spread by 1/√K, and all
+but a few in 100,000 stay within four times that, so that int8 steps can be finer. Of 256, cosines are right to
+0.001, which among a million tickets parts the twentieth nearest from the thirtieth."""
 _SHORTLIST = 1_500
-_LONGEST_SHORTLIST = 5_000
-_SHORTLIST_SHARE = 0.005
+_LONGEST_SHORTLIST = 8_000
+_SHORTLIST_SHARE = 0.01
 _BLOCK = 64
 _CHUNK = 1 << 16
 
@@ -61,8 +64,8 @@ class Neighbours:
 class VectorIndex:
     """Vectors of the live tickets by area and week. Not thread-safe: one process and one thread own it.
 
-    ``axes`` (D, K): the orthonormal axes vectors are expressed on, most telling first; None to keep vectors
-    as they are and compare every one.
+    ``axes`` (D, K): the orthonormal axes vectors are expressed on, see :func:`principal_axes`; None to keep
+    vectors as they are and compare every one.
     """
 
     def __init__(self, dimensions: int, *, axes: F32 | None = None) -> None:
@@ -73,6 +76,7 @@ class VectorIndex:
         self.dimensions = dimensions
         self.axes = axes
         self._planes = _planes(axes)
+        self._scale = _SCALE if axes is None else _SCALE * np.sqrt(np.float32(axes.shape[1])) / _STRETCH
         self.shards: dict[Key, Shard] = {}
         self.rows = 0
 
@@ -115,7 +119,7 @@ class VectorIndex:
     def vectors(self, key: Key) -> F32:
         """The vectors of one shard (rows, D), as far as their codes and axes hold them."""
         shard = self.shards[key]
-        kept: F32 = shard.codes[: shard.rows].astype(np.float32) / _SCALE
+        kept: F32 = shard.codes[: shard.rows].astype(np.float32) / self._scale
         return kept if self.axes is None else kept @ self.axes.T
 
     def search(self, vector: F32, *, most: int, area: str = "", weeks: range | None = None) -> Neighbours:
@@ -138,7 +142,7 @@ class VectorIndex:
         scores = _scores(codes[0], shards, chosen)
         order = np.argsort(-scores, kind="stable")[:most]
         numbers = _numbers(shards, chosen[order])
-        return Neighbours(numbers, (scores[order] / (_SCALE * _SCALE)).astype(np.float32))
+        return Neighbours(numbers, (scores[order] / (self._scale * self._scale)).astype(np.float32))
 
     def _searched(self, area: str, weeks: range | None) -> Iterator[Shard]:
         everywhere = not area or self.rows <= EVERYWHERE
@@ -148,29 +152,35 @@ class VectorIndex:
 
     def _coded(self, vectors: F32) -> tuple[I8, U64]:
         if self.axes is None or self._planes is None:
-            return _quantised(vectors), np.empty((0, len(vectors)), dtype=np.uint64)
+            return _quantised(vectors, self._scale), np.empty((0, len(vectors)), dtype=np.uint64)
         kept = vectors @ self.axes
         sides = np.zeros((len(vectors), WORDS * 64), dtype=bool)
-        sides[:, :BITS] = kept[:, : len(self._planes)] @ self._planes > 0
+        sides[:, :BITS] = kept @ self._planes > 0
         words = np.packbits(sides, axis=1).view(np.uint64)
-        return _quantised(kept), np.ascontiguousarray(words.T)
+        return _quantised(kept, self._scale), np.ascontiguousarray(words.T)
 
 
 def principal_axes(vectors: F32, most: int = KEPT_AXES) -> F32:
-    """Orthonormal axes (D, K) of ``vectors`` (N, D), one a column, by falling variance about the origin."""
+    """Orthonormal axes (D, K), one a column, of the K directions in which ``vectors`` (N, D) vary most.
+
+    Within these directions they are turned at random, so that every component of a vector is about as large and
+    none is cut off when stored as int8.
+    """
     _, axes = np.linalg.eigh((vectors.T @ vectors).astype(np.float64))
-    return np.ascontiguousarray(axes[:, ::-1][:, :most], dtype=np.float32)
+    chosen = axes[:, ::-1][:, :most]
+    turn, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((chosen.shape[1], chosen.shape[1])))
+    return np.ascontiguousarray(chosen @ turn, dtype=np.float32)
 
 
 def _planes(axes: F32 | None) -> F32 | None:
     if axes is None:
         return None
-    draw = np.random.default_rng(0).standard_normal((min(SKETCHED_AXES, axes.shape[1]), BITS))
+    draw = np.random.default_rng(0).standard_normal((axes.shape[1], BITS))
     return draw.astype(np.float32)
 
 
-def _quantised(vectors: F32) -> I8:
-    codes: I8 = np.clip(np.rint(vectors * _SCALE), -127, 127).astype(np.int8)
+def _quantised(vectors: F32, scale: np.float32) -> I8:
+    codes: I8 = np.clip(np.rint(vectors * scale), -127, 127).astype(np.int8)
     return codes
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .index import WORDS, VectorIndex
 from .shard import Shard
 
-_FORMAT = 2
+_FORMAT = 3
 _MANIFEST = "manifest.json"
 
 F32 = NDArray[np.float32]

@@ -18,7 +18,8 @@ WORDS = PairScorer.shipped().words
 
 
 def vector(ticket: Ticket) -> NDArray[np.float32]:
-    return WORDS.embed([full_text(ticket)])[0]
+    meaning: NDArray[np.float32] = WORDS.embed([full_text(ticket)])[0]
+    return meaning
 
 
 def ticket(number: int | str, content: str, *, hours: float = 0.0, **fields: object) -> Ticket:
