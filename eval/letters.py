@@ -15,9 +15,6 @@ from model.records import Problem, Record, read_records
 from model.text.prepared import prepare
 from model.ticket import Ticket
 
-NOTHING = frozenset({"nan", "none", "null", "n/a", "#n/a", "nat", "<na>"})
-"""What spreadsheets and data frames write where there is no label, in lower case."""
-
 _CHUNK = 1 << 20
 
 
@@ -69,11 +66,6 @@ def read_letters(
         on_problem(problem)
 
     records = list(read_records(file, columns=columns, strict=strict, on_problem=note, on_notice=on_notice))
-    empty = sum(record.department is not None and _says_nothing(record.department) for record in records)
-    if empty:
-        on_notice(
-            f"{file}: {empty} rows have no department but a word for nothing (NaN, None, …); not counted as one"
-        )
     texts = [prepare(record.ticket).document.text for record in records]
     groups = near_copy_groups(fingerprints(texts)).tolist()
     names: set[str] = set()
@@ -100,10 +92,6 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _says_nothing(label: str) -> bool:
-    return label.strip().lower() in NOTHING
-
-
 def _letter(record: Record, name: str, text: str, group: str) -> Letter:
     ticket = record.ticket
     slices = {
@@ -116,9 +104,7 @@ def _letter(record: Record, name: str, text: str, group: str) -> Letter:
         line=record.line,
         ticket=ticket,
         text=text,
-        department=None
-        if record.department is None or _says_nothing(record.department)
-        else record.department,
+        department=record.department,
         urgency=next((code for code in URGENCY_CODES if code == record.urgency), None),
         kind=next((code for code in KIND_CODES if code == record.kind), None),
         group=group,

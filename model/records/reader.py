@@ -14,6 +14,7 @@ from model.records.values import (
     MAX_TEXT_BYTES,
     UnreadableValueError,
     kind_value,
+    label_value,
     optional_value,
     text_value,
     time_value,
@@ -131,10 +132,10 @@ def _record(row: Row, sources: Mapping[str, str]) -> Record | Problem:
                     district=optional_value("district", cells["district"]) or "",
                 ),
             ),
-            department=optional_value("department", cells["department"]),
+            department=label_value("department", cells["department"]),
             urgency=urgency_value(cells["urgency"]),
             kind=kind_value(cells["kind"]),
-            cluster=optional_value("cluster", cells["cluster"]),
+            cluster=label_value("cluster", cells["cluster"]),
         )
     except UnreadableValueError as error:
         return Problem(row.line, str(error))

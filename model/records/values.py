@@ -28,6 +28,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+NOTHING = frozenset({"nan", "none", "null", "n/a", "#n/a", "nat", "<na>"})
+"""What spreadsheets and data frames write where there is no label, in lower case."""
+
 _DATE = re.compile(
     r"""
     (?P<year>[12]\d{3}) (?:
@@ -86,9 +89,15 @@ def optional_value(column: str, value: object) -> str | None:
     return text_value(column, value).strip() or None
 
 
+def label_value(column: str, value: object) -> str | None:
+    """As `optional_value`; None also for what spreadsheets and data frames write where there is no label."""
+    text = optional_value(column, value)
+    return None if text is None or text.strip().lower() in NOTHING else text
+
+
 def urgency_value(value: object) -> str | None:
     """``emergency|urgent|normal|low`` from a code, a number 4–1 (4.0 too: pandas) or a Chinese name."""
-    text = optional_value("urgency", value)
+    text = label_value("urgency", value)
     if text is None:
         return None
     code = URGENCIES.get(text.lower().removesuffix(".0"))
@@ -101,7 +110,7 @@ def urgency_value(value: object) -> str | None:
 
 def kind_value(value: object) -> str | None:
     """``C|H|T|J|S|O`` from the letter or the Chinese name."""
-    text = optional_value("kind", value)
+    text = label_value("kind", value)
     if text is None:
         return None
     code = KINDS.get(text.upper())

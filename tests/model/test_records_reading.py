@@ -612,3 +612,15 @@ def test_memory_stays_flat(tmp_path: Path, name: str) -> None:
 
     peak(1000)
     assert peak(100_000) < peak(10_000) + 2_000_000
+
+
+@pytest.mark.parametrize("word", ["NaN", "nan", "None", "NULL", "#N/A", "<NA>"])
+def test_a_word_for_nothing_is_no_label(tmp_path: Path, word: str) -> None:
+    """What a data frame writes for an empty cell would become a department of its own."""
+    path = tmp_path / "letters.csv"
+    path.write_text(
+        f"content,department,urgency,kind,cluster\n路灯不亮,{word},{word},{word},{word}\n", encoding="utf-8"
+    )
+    (record,) = read_records(path)
+    assert (record.department, record.urgency, record.kind, record.cluster) == (None, None, None, None)
+    assert record.ticket.content == "路灯不亮"
