@@ -140,7 +140,10 @@ class VectorIndex:
             distances = np.concatenate([_distances(sketches, shard) for shard in shards])
             chosen = _nearest(distances, max(shortlist, 4 * most))
         scores = _scores(codes[0], shards, chosen)
-        order = np.argsort(-scores, kind="stable")[:most]
+        kept = (
+            np.sort(np.argpartition(-scores, most)[:most]) if len(scores) > most else np.arange(len(scores))
+        )
+        order = kept[np.argsort(-scores[kept], kind="stable")]
         numbers = _numbers(shards, chosen[order])
         return Neighbours(numbers, (scores[order] / (self._scale * self._scale)).astype(np.float32))
 

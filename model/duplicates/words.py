@@ -126,8 +126,7 @@ class WordTable:
         Of the others the rarest are kept, MOST_WORDS together.
         """
         head = self.head(text)[:MOST_WORDS]
-        found = np.unique(self.cut(text))
-        others = found[~np.isin(found, head)]
+        others = np.setdiff1d(self.cut(text), head)
         kept = np.argsort(-self.rarity[others], kind="stable")[: MOST_WORDS - len(head)]
         return np.concatenate([head, others[kept]]), len(head)
 
