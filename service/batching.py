@@ -274,7 +274,10 @@ class Batcher(Generic[Item, Result]):
 
     def _take(self) -> list[_Waiting[Item, Result]]:
         """The oldest and those nearest to it in length, out of the queue; none when all have left."""
-        live = [waiting for waiting in self._waiting if not waiting.future.done()]
+        # Whoever left in this very turn of the loop has not been taken out yet, and would be found again for ever.
+        for waiting in [waiting for waiting in self._waiting if waiting.future.done()]:
+            self._leave_queue(waiting)
+        live = list(self._waiting)
         if not live:
             return []
         oldest = live[0]

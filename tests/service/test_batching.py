@@ -294,3 +294,24 @@ def test_several_threads_work_at_once() -> None:
         assert await asyncio.gather(*futures) == [0, 2]
 
     run(scenario, BatchLimits(wait_seconds=60, threads=2, batch_requests=1))
+
+
+def test_one_who_leaves_at_the_very_moment_does_not_stop_the_others() -> None:
+    """Cancelled between waking the dispatcher and its turn, an item was once looked at for ever."""
+    answers: list[str] = []
+
+    async def leave_and_ask() -> None:
+        batcher: Batcher[str, str] = Batcher(
+            lambda items: [item.upper() for item in items], limits=BatchLimits()
+        )
+        batcher.start()
+        for _ in range(3):
+            await asyncio.sleep(0)
+            batcher.submit("gone", length=4).cancel()
+        answers.append(await batcher.submit("here", length=4))
+        await batcher.stop(timeout_seconds=1)
+
+    thread = threading.Thread(target=lambda: asyncio.run(leave_and_ask()), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert answers == ["HERE"]
