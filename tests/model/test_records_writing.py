@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from model.errors import MissingExtra
 from model.records import COLUMNS, RecordsError, read_records, write_rows
 from model.records.record import Record
+from model.records.values import NOTHING
 
 ENDINGS = ["csv", "jsonl", "ndjson", "parquet"]
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 short = texts.map(str.strip)
+labels = short.filter(lambda text: text and text.lower() not in NOTHING)
 rows = st.fixed_dictionaries(
     {
         "ticket_id": short,
@@ -36,10 +38,10 @@ rows = st.fixed_dictionaries(
         ),
         "district": short,
         "address": short,
-        "department": st.none() | short.filter(bool),
+        "department": st.none() | labels,
         "urgency": st.none() | st.sampled_from(["emergency", "urgent", "normal", "low"]),
         "kind": st.none() | st.sampled_from(list("CHTJSO")),
-        "cluster": st.none() | short.filter(bool),
+        "cluster": st.none() | labels,
     }
 )
 
