@@ -29,6 +29,9 @@ from service.storage import StorageUnavailable
 _log = structlog.get_logger("service.serving")
 
 _BACKLOG: Final = 2048
+# Longer than callers and load balancers keep an idle connection (60 s is usual): else they send on one that is
+# being closed and get no answer.
+_KEEP_ALIVE_SECONDS: Final = 75
 _POLL_SECONDS: Final = 0.1
 
 
@@ -116,6 +119,7 @@ def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicor
         log_level=logging.WARNING,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         ws="none",
     )
