@@ -182,21 +182,20 @@ class Matcher:
 
     def _obey(self, rulings: Sequence[Row[Any]]) -> None:
         """Pass a person's word on two tickets on, and move what moved."""
+        finder = self._finder or self._open()
         moved: dict[str, str] = {}
         for row in rulings:
-            if self._finder is None:
-                break
             try:
-                one, other = self._finder.verdict(row.ticket_id), self._finder.verdict(row.other_id)
-                before = {*self._finder.members(one.cluster), *self._finder.members(other.cluster)}
-                self._finder.rule(
+                one, other = finder.verdict(row.ticket_id), finder.verdict(row.other_id)
+                before = {*finder.members(one.cluster), *finder.members(other.cluster)}
+                finder.rule(
                     row.ticket_id, row.other_id, same=row.kind == "merge", by=row.by, reason=row.reason or ""
                 )
             except FenboError as error:
                 _log.warning("a ruling could not be obeyed", outcome=row.id, reason=type(error).__name__)
                 continue
             for ticket_id in before:
-                moved[ticket_id] = self._name(self._finder.verdict(ticket_id).cluster)
+                moved[ticket_id] = self._name(finder.verdict(ticket_id).cluster)
         state = replace(self._state, ruled=rulings[-1].id)
         with self._database.writing() as connection:
             touched: set[str] = set()

@@ -141,6 +141,15 @@ def test_lost_index_is_made_again_from_the_rows(settings: Settings) -> None:
         assert sum(sizes) == 3
 
 
+def test_a_word_said_before_the_first_ticket_after_a_start_is_obeyed(settings: Settings) -> None:
+    with behind_socket(FixtureRouter(), settings) as running:
+        first, second = _posted(running, "A", NOISE), _posted(running, "B", NOISE)
+        assert first["cluster"] == second["cluster"]
+    with behind_socket(FixtureRouter(), settings) as running:
+        running.client.post("/v1/tickets/A/outcome", json={"kind": "unmerge", "other_ticket": "B"})
+        wait_until(lambda: _cluster(running, "A") != _cluster(running, "B"))
+
+
 def test_another_bundle_goes_on_with_the_same_clusters(settings: Settings) -> None:
     """Letters are compared by their words: what routes them may change meanwhile."""
     with behind_socket(FixtureRouter(), settings) as running:
