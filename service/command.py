@@ -12,6 +12,10 @@ import click
 
 from model.errors import FenboError, MissingExtra
 
+# Our matrices are small: a second thread waits for the first, and where the processors are busy it takes three times
+# as long. Read by numpy when it is imported, which is later; a value of one's own stays.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 _ROOMS: Final = frozenset({"model", "training", "eval", "service"})
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
