@@ -11,9 +11,11 @@ import csv
 import json
 import os
 import sys
+import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,15 @@ from eval.metrics.calibration import expected_calibration_error
 from eval.metrics.classification import class_table, confusion, macro_f1, top_k_accuracy
 from eval.metrics.intervals import wilson
 from eval.metrics.ordinal import recall_at_false_alarms
+from eval.metrics.pairs import b_cubed
 from eval.robustness import robustness
 from model.bundle import STARTER
+from model.errors import FenboError
+from model.place import PlaceFinder
 from model.prediction import URGENCY_CODES, Prediction
-from model.records import parse_columns, read_records
+from model.records import Problem, parse_columns, read_records, write_rows
 from model.router import Router
+from model.scoring import predict_file
 from model.ticket import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,6 +156,115 @@ def pairs(router: Router) -> dict[str, Any]:
     }
 
 
+def campaigns(router: Router) -> dict[str, Any]:
+    """Shanghai's letters as they came: B-cubed of those that stand in a campaign of two or more.
+
+    A campaign is a group of near-copies; real matters go across groups, so precision is a lower bound.
+    ``recall_alone`` is what each letter in a cluster of its own would have.
+    """
+    from model.duplicates.files import Settings, duplicates_file
+
+    found = {}
+    for part in ("train", "test"):
+        source = real_letters() / "shanghai" / f"{part}.csv"
+        groups = [row["group"] for row in read_rows(source)]
+        with tempfile.TemporaryDirectory(prefix="fenbo-") as folder:
+            target = Path(folder) / "clusters.csv"
+            duplicates_file(
+                router.folder,
+                source,
+                target,
+                columns=parse_columns("created_at=asked"),
+                settings=Settings(city="上海"),
+                on_problem=_refuse,
+            )
+            clusters = [row["cluster"] for row in read_rows(target)]
+        sizes = Counter(groups)
+        chosen = [row for row, group in enumerate(groups) if sizes[group] > 1]
+        told = [groups[row] for row in chosen]
+        precision, recall, _ = b_cubed(told, [clusters[row] for row in chosen])
+        found[part] = {
+            "letters": len(chosen),
+            "campaigns": len(set(told)),
+            "precision": _round(precision),
+            "recall": _round(recall),
+            "recall_alone": _round(b_cubed(told, np.arange(len(told)))[1]),
+        }
+    return found
+
+
+def places(router: Router) -> dict[str, Any]:  # noqa: ARG001 (places are found without a model)
+    """The district of Shanghai's test letters, from title and content alone, where they name it."""
+    finder = PlaceFinder(city="上海")
+    right = []
+    for row in read_rows(real_letters() / "shanghai" / "test.csv"):
+        text = f"{row['title']}。{row['content']}"
+        stem = row["district"].removesuffix("区").removesuffix("新")
+        if stem and stem in text:
+            right.append(finder.find(text).district == row["district"])
+    low, high = wilson(sum(right), len(right))
+    return {
+        "letters": len(right),
+        "accuracy": _round(np.mean(right)),
+        "accuracy_95": [_round(low), _round(high)],
+    }
+
+
+def question(router: Router) -> dict[str, Any]:
+    """Zhuhai's test letters: question or not, as the kind says it; the city tells no more than that."""
+    rows = read_rows(real_letters() / "zhuhai" / "test.csv")
+    asked = np.array([row["kind"] == "咨询" for row in rows])
+    told = np.array([p.kind.code == "C" for p in router.predict(_tickets(rows), explain="none")])
+    return {
+        "letters": len(rows),
+        "accuracy": _round((asked == told).mean()),
+        "questions_recognised": _round(told[asked].mean()),
+        "others_called_question": _round(told[~asked].mean()),
+    }
+
+
+def padding(router: Router) -> dict[str, Any]:
+    """Short written letters with a polite phrase before or behind them: how often the department changes."""
+    letters = _tickets(read_rows(WRITTEN / "letters.csv"))
+    phrases = (
+        "您好！",
+        "打扰了，",
+        "尊敬的领导：您好！",
+        "，麻烦尽快处理，谢谢！",
+        "，盼复。",
+        "，辛苦各位了！",
+    )
+    plain = [p.department.code for p in router.predict(letters, explain="none")]
+    changed = []
+    for phrase in phrases:
+        padded = [
+            replace(
+                letter,
+                content=letter.content + phrase if phrase.startswith("，") else phrase + letter.content,
+            )
+            for letter in letters
+        ]
+        found = [p.department.code for p in router.predict(padded, explain="none")]
+        changed.append(np.mean([one != other for one, other in zip(plain, found, strict=True)]))
+    return {"letters": len(letters), "changed": _round(np.mean(changed))}
+
+
+def files(router: Router) -> dict[str, Any]:
+    """``fenbo predict`` over 5,000 of Shenzhen's letters, its start included: letters a second on all processors."""
+    rows = read_rows(real_letters() / "shenzhen" / "train.csv")[:5_000]
+    with tempfile.TemporaryDirectory(prefix="fenbo-") as folder:
+        source, target = Path(folder) / "letters.jsonl", Path(folder) / "answers.jsonl"
+        write_rows(source, ({"title": row["title"], "content": row["content"]} for row in rows), _LETTER)
+        start = time.perf_counter()
+        predict_file(router.folder, source, target, on_problem=_refuse)
+        seconds = time.perf_counter() - start
+    return {
+        "letters": len(rows),
+        "processors": len(os.sched_getaffinity(0)),
+        "letters_a_second": _round(len(rows) / seconds, 1),
+    }
+
+
 def scope(router: Router) -> dict[str, Any]:
     """Texts that are no request are sent to a person; real letters are not called so."""
     outside = router.predict(_tickets(read_rows(WRITTEN / "out_of_scope.csv")), explain="none")
@@ -223,6 +338,10 @@ def speed(router: Router) -> dict[str, Any]:
     }
 
 
+def _refuse(problem: Problem) -> None:
+    raise FenboError(f"row {problem.line}: {problem.reason}")
+
+
 def _has(prediction: Prediction, codes: set[str]) -> bool:
     return any(reason.code in codes for reason in prediction.decision.reasons)
 
@@ -231,6 +350,7 @@ def _round(value: float | np.floating[Any], digits: int = 4) -> float:
     return round(float(value), digits)
 
 
+_LETTER: dict[str, type] = {"title": str, "content": str}
 _SHENZHEN = "department=department_code,created_at=asked"
 
 MEASURES: dict[str, Callable[[Router], dict[str, Any]]] = {
@@ -239,15 +359,20 @@ MEASURES: dict[str, Callable[[Router], dict[str, Any]]] = {
     "annotated_pairs": pairs,
     "annotated_dev": urgency_and_kind,
     "written_emergencies": written_emergencies,
+    "campaigns": campaigns,
+    "places": places,
     "scope": scope,
     "two_requests": two_requests,
     "evidence": evidence,
     "rewritten": rewritten,
+    "padding": padding,
     "speed": speed,
+    "files": files,
 }
 
 ELSEWHERE: dict[str, Callable[[Router], dict[str, Any]]] = {
     "province_test": lambda router: department(router, "tipdm/test.csv", "department=label"),
+    "question": question,
     "zhuhai_test": lambda router: department(router, "zhuhai/test.csv", "created_at=asked"),
     "shanghai_test": lambda router: department(
         router, "shanghai/test.csv", "created_at=asked,department=func"

@@ -24,6 +24,7 @@ from eval.metrics.measure import not_measured, number
 from eval.metrics.pairs import DIFFERENT, RELATED, SAME, b_cubed
 from model.duplicates.files import duplicates_file, pairs_file
 from model.duplicates.score import PairScorer
+from model.duplicates.words import WordTable
 from model.errors import FenboError
 from model.records import Problem, open_table, write_rows
 
@@ -130,7 +131,7 @@ def clusters_part(router: Router, letters: Sequence[Letter], *, draws: int) -> d
     chosen = [letters[row] for row in labelled]
     return pairs_part(
         router.folder,
-        _within(chosen) + _nearest(router, chosen),
+        _within(chosen) + _nearest(PairScorer.of_bundle(router.folder).words, chosen),
         source="cluster",
         draws=draws,
         clusters={
@@ -184,13 +185,8 @@ def _within(letters: Sequence[Letter]) -> list[LabelledPair]:
     ]
 
 
-def _nearest(router: Router, letters: Sequence[Letter]) -> list[LabelledPair]:
-    vectors = np.concatenate(
-        [
-            router.embed([letter.text for letter in letters[start : start + 64]])
-            for start in range(0, len(letters), 64)
-        ]
-    )
+def _nearest(words: WordTable, letters: Sequence[Letter]) -> list[LabelledPair]:
+    vectors = words.embed([letter.text for letter in letters])
     clusters = np.unique([letter.cluster for letter in letters], return_inverse=True)[1]
     chosen: set[tuple[int, int]] = set()
     for row in range(len(letters)):

@@ -91,9 +91,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """All heads of a bundle by name; ``embedding`` is the one that gives the vector for duplicates."""
+    """All heads of a bundle by name."""
 
     by_name: dict[str, Head]
+
+    @property
+    def width(self) -> int:
+        """Components of the vectors that they read."""
+        return int(next(iter(self.by_name.values())).weight.shape[1])
 
     def save(self, path: Path) -> None:
         """Write as an npz of plain arrays."""
@@ -107,6 +112,8 @@ class Heads:
         """Read what :meth:`save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
             names = sorted(name.removesuffix(".weight") for name in arrays.files if name.endswith(".weight"))
+            # Bundles of before 2026-11-24 hold a vector for duplicates, which nothing reads any more.
+            names = [name for name in names if name != "embedding"]
             return cls({name: Head(arrays[f"{name}.weight"], arrays[f"{name}.bias"]) for name in names})
 
 
@@ -131,7 +138,7 @@ class Encoder:
         only, behind a long story.
         """
         if not tokens:
-            return np.zeros((0, self.heads.by_name["embedding"].weight.shape[1]), dtype=np.float32)
+            return np.zeros((0, self.heads.width), dtype=np.float32)
         return np.stack([self._letter(letter) for letter in tokens])
 
     def _letter(self, tokens: Sequence[int]) -> F32:
@@ -161,12 +168,6 @@ class Encoder:
         entropy = -(probabilities * np.log(probabilities.clip(1e-9))).sum(axis=1)
         says: F32 = (1 - entropy / math.log(probabilities.shape[1])).clip(1e-3) ** _SHARPNESS
         return says
-
-    def embedding(self, pooled: F32) -> F32:
-        """Unit vectors (N, width) for duplicates, from pooled ones."""
-        vectors = self.heads.by_name["embedding"](pooled)
-        unit: F32 = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
-        return unit
 
 
 def _session(graph: Path, threads: int) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Sequence
@@ -52,8 +51,7 @@ class Scores:
     """What the models say of N letters: probabilities of ``department`` (N, K), ``urgency`` (N, 4), ``kind`` (N, 6)
     and of being no request at all, ``out_of_scope`` (N,); ``familiar`` (N,) is the share of known character pairs.
     ``lexical`` are the lexical model's raw scores and ``found`` the letters' features, for evidence and the search
-    for a second request; ``vectors`` (N, width) are those of :meth:`Router.embed`, None when the encoder was spared
-    any of the letters.
+    for a second request; ``read`` (N,) tells which letters the encoder read.
     """
 
     department: F32
@@ -63,7 +61,7 @@ class Scores:
     familiar: F32
     lexical: F32
     found: Occurrences
-    vectors: F32 | None
+    read: NDArray[np.bool_]
 
 
 class Router:
@@ -156,21 +154,6 @@ class Router:
         predictions, scores = self._read(tickets, explain, cascade=explain != "full")
         return predictions, scores.department
 
-    def predict_with_vectors(
-        self, tickets: Sequence[Ticket], *, explain: Explain = "lexical"
-    ) -> tuple[list[Prediction], F32]:
-        """As :meth:`predict`, and the tickets' vectors (N, width) as :meth:`embed` gives them, from the same pass."""
-        predictions, scores = self._read(tickets, explain, cascade=False)
-        assert scores.vectors is not None, "without the cascade the encoder reads every letter"
-        return predictions, scores.vectors
-
-    @property
-    def vector_space(self) -> str:
-        """Names what makes the vectors: those of routers with the same name may be compared."""
-        files = self.manifest.files
-        parts = [files.get(name, "") for name in ("encoder.onnx", "encoder/tokenizer.json", "heads.npz")]
-        return hashlib.sha256("".join(parts).encode("ascii")).hexdigest()[:16]
-
     def with_taxonomy(self, taxonomy: Taxonomy) -> Router:
         """The same models, predicting in another version of the taxonomy, as it stands today.
 
@@ -200,10 +183,6 @@ class Router:
         documents = [prepare(ticket).document for ticket in tickets]
         return self.codes, self.scores(documents).department
 
-    def embed(self, texts: Sequence[str]) -> F32:
-        """Unit vectors (N, width) of normalised texts: near for the same matter, about 0 for unrelated ones."""
-        return self.encoder.embedding(self.encoder.pooled(texts))
-
     def scores(self, documents: Sequence[Document], *, cascade: bool = True) -> Scores:
         """Calibrated probabilities of every head.
 
@@ -225,7 +204,7 @@ class Router:
             unsure = np.flatnonzero(~blends.cascade.sure(department, urgency, kind))
         pooled = self.encoder.pooled([documents[int(row)].text for row in unsure])
         if len(unsure):
-            heads = {name: head(pooled) for name, head in self._heads.items() if name != "embedding"}
+            heads = {name: head(pooled) for name, head in self._heads.items()}
             department[unsure] = blends.blend.probabilities(
                 words["department"][unsure], heads.get("department")
             )
@@ -240,7 +219,7 @@ class Router:
             familiar=familiarity(self.lexical.department.vocabulary, found, count),
             lexical=words["department"],
             found=found,
-            vectors=self.encoder.embedding(pooled) if len(unsure) == count else None,
+            read=np.isin(np.arange(count), unsure),
         )
 
     def _live(self, probabilities: F32) -> F32:

@@ -37,7 +37,9 @@ def keys_group() -> None:
     help="caller 工单系统；reviewer 审核人；data_scientist 数据科学家；admin 管理员",
 )
 @click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), help="每秒最多几次，每个进程；默认照设置"
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="每秒最多几次，一台机器上的进程合计；默认照设置",
 )
 def create_command(name: str, role: str, rate: float | None) -> None:
     """建立一个密钥，只显示这一次。例：fenbo keys create 工单系统 --role caller"""

@@ -110,7 +110,10 @@ class Settings(BaseSettings):
     )
 
     rate_per_second: float = Field(
-        default=100.0, gt=0, le=1_000_000, description="Requests of one key, per worker."
+        default=100.0,
+        gt=0,
+        le=1_000_000,
+        description="Requests of one key a second, of all workers of a machine together.",
     )
     rate_burst_seconds: float = Field(
         default=2.0, gt=0, le=3600, description="So many seconds' worth may come at once."

@@ -81,8 +81,11 @@ def verify_command(noted: str | None) -> None:
 
 @click.command("purge")
 @click.option("--dry-run", is_flag=True, help="只数一数，不清除")
-def purge_command(dry_run: bool) -> None:
-    """清除过了保存期的内容：遮盖后的文字、办理与预测记录、审计日志（各自的天数见 fenbo config）。服务不必停。
+@click.option(
+    "--everything", is_flag=True, help="所有工单都过了保存期时也清除；不给则疑为时钟走错，什么也不动"
+)
+def purge_command(dry_run: bool, everything: bool) -> None:
+    """清除过了保存期的内容：遮盖后的文字、办理与预测记录、任务结果、审计日志（各自的天数见 fenbo config）。服务不必停。
 
     清除本身记入审计日志，日志仍可核对。建议每天运行一次。
 
@@ -99,11 +102,11 @@ def purge_command(dry_run: bool) -> None:
             with database.reading() as connection:
                 done = counted(connection, before)
         else:
-            done = purge(database, before, actor=_actor())
+            done = purge(database, before, actor=_actor(), everything=everything)
     verb = "将清除" if dry_run else "已清除"
     click.echo(
         f"{verb}：文字 {done.texts} 件，工单 {done.tickets} 件，办理结果 {done.outcomes} 条，"
-        f"人工意见 {done.reviews} 条，审计日志 {done.audit} 行"
+        f"人工意见 {done.reviews} 条，任务 {done.jobs} 个，审计日志 {done.audit} 行"
     )
 
 

@@ -31,7 +31,6 @@ class FitSettings:
     head_weight: dict[str, float] = field(
         default_factory=lambda: {"department": 1.0, "urgency": 0.5, "kind": 0.5, "scope": 0.2}
     )
-    embedding_weight: float = 0.5
     soft_weight: float = 0.5
     patience: int = 2
     seed: int = 20260401

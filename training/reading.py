@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import functools
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,6 +117,8 @@ def read_source(source: Source, taxonomy: Taxonomy) -> list[Letter]:
         raise FenboError(
             f"source {source.name!r}: {path} does not exist; set FENBO_DATA to the folder of letters"
         )
+    if source.labels:
+        return _read_for_labels(path, source)
     meant = crosswalk(source.departments) if source.departments else None
     live = {department.code for department in taxonomy.live()}
     letters: list[Letter] = []
@@ -135,6 +139,25 @@ def read_source(source: Source, taxonomy: Taxonomy) -> list[Letter]:
         chosen = np.random.default_rng(0).permutation(len(letters))[: source.limit]
         letters = [letters[index] for index in np.sort(chosen)]
     return letters * source.repeat
+
+
+def letter_key(ticket: Ticket) -> str:
+    """Names a letter without telling it: a hash of title and content, 16 hexadecimal digits."""
+    text = f"{ticket.title.strip()}\n{ticket.content.strip()}"
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=8).hexdigest()
+
+
+def _read_for_labels(path: Path, source: Source) -> list[Letter]:
+    with (_LETTERS / source.labels).open(encoding="utf-8", newline="") as stream:
+        labels = {row["letter"]: row for row in csv.DictReader(stream)}
+    letters: list[Letter] = []
+    for record in read_records(path, columns=parse_columns(source.columns), on_problem=lambda _: None):
+        # A letter that stands twice in a file is taken once.
+        found = labels.pop(letter_key(record.ticket), None)
+        if found is not None:
+            answers = Answers(urgency=frozenset({found["urgency"]}), kinds=frozenset({found["kind"]}))
+            letters.append(Letter(record, prepare(record.ticket).document, answers))
+    return letters
 
 
 @functools.cache

@@ -21,13 +21,14 @@ T = TypeVar("T")
 class EncoderSettings:
     """``initial``: ``starter``, a folder, or a Hugging Face name; ``layers``: its lower layers, 0 for all.
 
-    ``opinion_folds``: folds in which other models form the second opinion that the refinement learns from;
-    ``refined_share``: how much of the refined weights goes into the mean with those before (Wortsman et al. 2022).
+    ``opinion_folds``: folds in which encoders are trained first whose opinion of the letters that they did not see
+    is taught beside the labels, 0 for none; ``refined_share``: how much of the weights after a further pass goes into
+    the mean with those before (Wortsman et al. 2022).
     """
 
     initial: str = "starter"
     layers: int = 0
-    opinion_folds: int = 5
+    opinion_folds: int = 0
     refined_share: float = 0.5
 
 
@@ -36,13 +37,16 @@ class Source:
     """More letters to learn from, with other labels than the taxonomy's.
 
     ``departments`` names a crosswalk: for each label of the file the departments that may be meant. ``kinds``
-    maps a kind of the file to the letters of the kinds that may be meant.
+    maps a kind of the file to the letters of the kinds that may be meant. ``labels`` is a file of kinds and urgencies
+    that were read for some letters of this one, each named by :func:`training.reading.letter_key`: then only those
+    letters are taken, with these labels and no department.
     """
 
     name: str
     path: str
     columns: str = ""
     departments: str = ""
+    labels: str = ""
     kinds: dict[str, str] = field(default_factory=dict)
     department_weight: float = 0.3
     limit: int = 0

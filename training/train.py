@@ -36,7 +36,6 @@ from training.heads import fit_head
 from training.lexical import fit_lexical
 from training.near_duplicates import near_duplicate_groups
 from training.reading import Columns, Letter, read_main, real_letters, to_corpus, with_sources
-from training.second_opinion import second_opinion
 from training.settings import Settings
 from training.splits import group_split
 
@@ -237,16 +236,15 @@ class _Parts:
         settings = self.request.settings.encoder
         assert settings is not None
         soft: dict[str, F32] = {}
-        embedding, heads = None, None
+        heads = None
         if settings.initial == "starter":
-            soft, embedding, heads = self._from_starter()
+            soft, heads = self._from_starter()
         plan = Plan(
             _initial(settings.initial),
             settings.layers,
             soft,
-            embedding,
             heads,
-            self._opinion,
+            settings.opinion_folds,
             settings.refined_share,
         )
         network = train_encoder(
@@ -257,6 +255,7 @@ class _Parts:
             refine=self.request.settings.refine,
             work=_work(self.request),
             out=self.folder / "encoder",
+            say=self.say,
         )
         self.say("encoder: exporting to ONNX, weights as int8")
         with tempfile.TemporaryDirectory() as scratch:
@@ -264,19 +263,7 @@ class _Parts:
             quantise(Path(scratch) / "encoder.onnx", self.folder / "encoder.onnx")
         (self.folder / "encoder" / "heads.npz").replace(self.folder / "heads.npz")
 
-    def _opinion(self, vectors: F32) -> F32:
-        settings = self.request.settings
-        assert settings.encoder is not None
-        return second_opinion(
-            self.full,
-            vectors,
-            lexical=settings.lexical,
-            folds=settings.encoder.opinion_folds,
-            seed=settings.fit.seed,
-            say=self.say,
-        )
-
-    def _from_starter(self) -> tuple[dict[str, F32], F32, Heads]:
+    def _from_starter(self) -> tuple[dict[str, F32], Heads]:
         """What the starter says of the letters, so that heads without labels forget nothing (Li and Hoiem 2016)."""
         self.say("encoder: asking the starter, so that nothing it knows is forgotten")
         starter = _encoder_of(bundle.STARTER)
@@ -287,7 +274,7 @@ class _Parts:
             for head in ("urgency", "kind", "scope")
             if len(self.full.labelled(head)) < FEWEST_LABELS or head == "scope"
         }
-        return soft, starter.embedding(pooled), starter.heads
+        return soft, starter.heads
 
     def calibrate(self) -> dict[str, Any]:
         """Fit what joins the models, on letters that trained neither; returns metrics on the dev letters."""
@@ -357,7 +344,7 @@ class _Parts:
 
     def _head_logits(self, corpus: Corpus) -> dict[str, F32]:
         pooled = self.served.pooled([document.text for document in corpus.documents])
-        return {name: head(pooled) for name, head in self.served.heads.by_name.items() if name != "embedding"}
+        return {name: head(pooled) for name, head in self.served.heads.by_name.items()}
 
 
 def _encoder_of(folder: Path) -> Encoder:

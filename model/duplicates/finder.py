@@ -284,18 +284,20 @@ class DuplicateFinder:
             self._partition_again({one.cluster, other.cluster})
         return ruling
 
-    def recluster(self, *, since: datetime | None = None) -> Repair:
-        """Cluster anew all live tickets that were compared with others, and everything linked to them.
+    def live_clusters(self, *, since: datetime | None = None) -> list[int]:
+        """Numbers of the clusters with a ticket sent from ``since`` on; default the whole window."""
+        start = int(since.timestamp()) if since is not None else self._newest - self.window
+        return sorted(self.store.live_clusters(since=start, smallest=1))
+
+    def recluster(self, *, since: datetime | None = None, clusters: Sequence[int] | None = None) -> Repair:
+        """Cluster anew the tickets of :meth:`live_clusters`, or of ``clusters``, and everything linked to them.
 
         Repairs what the order of arrival got wrong. A cluster that does not change keeps its name, and one
-        that does lives on in the part that holds most of it. ``since``: only clusters with a ticket from then
-        on; default the whole window.
+        that does lives on in the part that holds most of it.
         """
-        start = int(since.timestamp()) if since is not None else self._newest - self.window
-        clusters = set(self.store.live_clusters(since=start, smallest=1))
         seen: set[int] = set()
         total = Repair(0, 0, 0, 0)
-        for cluster in sorted(clusters):
+        for cluster in self.live_clusters(since=since) if clusters is None else clusters:
             if cluster in seen:
                 continue
             linked = self._linked(cluster)
@@ -312,6 +314,12 @@ class DuplicateFinder:
                 total.split + changed.split,
             )
         return total
+
+    def forget(self, before: datetime, *, most: int = 1_000) -> int:
+        """Delete at most ``most`` of the tickets sent before ``before``, none of the window; returns how many."""
+        moment = min(int(before.timestamp()), self._newest - self.window)
+        with self.store.transaction():
+            return self.store.forget(moment, most=most)
 
     def verdict(self, ticket_id: str) -> Verdict:
         """The verdict of today on a stored ticket.
@@ -332,6 +340,8 @@ class DuplicateFinder:
         """Every pair that people ruled on, by the ruling that counts, to train the pair score on."""
         for ruling in sorted(binding(self.store.rulings()), key=lambda ruling: ruling.sequence):
             letters = self.store.letters([ruling.a, ruling.b])
+            if len(letters) < 2:
+                continue  # one of them is forgotten
             a, b = letters[ruling.a], letters[ruling.b]
             yield RuledPair(
                 text_a=a.content,

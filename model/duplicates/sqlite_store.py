@@ -93,6 +93,8 @@ class SqliteStore:
             # A killed process loses nothing; a power cut may lose the last tickets, never the file.
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute("PRAGMA busy_timeout = 5000")
+            # What is forgotten is overwritten, not only unlinked.
+            self._connection.execute("PRAGMA secure_delete = ON")
             self._connection.execute("PRAGMA cache_size = -65536")
             if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table'").fetchone():
                 self._create()
@@ -328,13 +330,13 @@ class SqliteStore:
             (at, kind, cluster, ticket, other),
         )
 
-    def events(self, cluster: int | None = None) -> list[Event]:
-        """Events in order, of one cluster when given."""
-        query = "SELECT sequence, at, kind, cluster, ticket, other FROM events"
+    def events(self, cluster: int | None = None, *, after: int = 0) -> list[Event]:
+        """Events numbered above ``after``, in order; only those of one cluster when given."""
+        query = "SELECT sequence, at, kind, cluster, ticket, other FROM events WHERE sequence > ?"
         if cluster is None:
-            rows = self._connection.execute(f"{query} ORDER BY sequence")
+            rows = self._connection.execute(f"{query} ORDER BY sequence", (after,))
         else:
-            rows = self._connection.execute(f"{query} WHERE cluster = ? ORDER BY sequence", (cluster,))
+            rows = self._connection.execute(f"{query} AND cluster = ? ORDER BY sequence", (after, cluster))
         return [Event(*row) for row in rows]
 
     def add_ruling(self, at: int, a: int, b: int, same: bool, by: str, reason: str) -> Ruling:
@@ -367,6 +369,24 @@ class SqliteStore:
             (one, other),
         )
         return [_ruling(row) for row in rows]
+
+    def forget(self, before: int, *, most: int) -> int:
+        """Delete at most ``most`` of the tickets sent before moment ``before``; returns how many went."""
+        rows = self._connection.execute(
+            "SELECT number FROM tickets WHERE moment < ? ORDER BY moment LIMIT ?", (before, most)
+        ).fetchall()
+        gone = [(number,) for (number,) in rows]
+        for statement in (
+            "DELETE FROM bodies WHERE number = ?",
+            "DELETE FROM vectors WHERE number = ?",
+            "DELETE FROM edges WHERE a = ?",
+            "DELETE FROM edges WHERE b = ?",
+            "DELETE FROM tickets WHERE number = ?",
+        ):
+            self._connection.executemany(statement, gone)
+        for (number,) in gone:
+            self._cache.pop(number, None)
+        return len(gone)
 
     def close(self) -> None:
         """Close the file; what was committed stays."""

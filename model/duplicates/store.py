@@ -202,7 +202,9 @@ class DuplicateStore(Protocol):
         self, at: int, kind: EventKind, cluster: int, ticket: int | None, other: int | None
     ) -> None: ...
 
-    def events(self, cluster: int | None = None) -> list[Event]: ...
+    def events(self, cluster: int | None = None, *, after: int = 0) -> list[Event]:
+        """Events numbered above ``after``, in order; only those of one cluster when given."""
+        ...
 
     def add_ruling(self, at: int, a: int, b: int, same: bool, by: str, reason: str) -> Ruling: ...
 
@@ -212,6 +214,13 @@ class DuplicateStore(Protocol):
 
     def rulings_between(self, one: int, other: int) -> list[Ruling]:
         """Rulings on two tickets that are both in cluster ``one`` or ``other``, in order."""
+        ...
+
+    def forget(self, before: int, *, most: int) -> int:
+        """Delete at most ``most`` of the tickets sent before moment ``before``, with their words and comparisons.
+
+        Events and rulings stay: they hold numbers alone. Returns how many tickets went.
+        """
         ...
 
     def close(self) -> None: ...

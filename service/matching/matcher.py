@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from model.duplicates.finder import DuplicateFinder, Verdict
+from model.duplicates.finder import DuplicateFinder, Verdict, cluster_name
 from model.duplicates.hot import HotTopic, hot_topics
 from model.duplicates.score import PairScorer
 from model.errors import FenboError
@@ -25,6 +26,9 @@ from service.storage.tables import CLUSTERS, HOT_TOPICS, MATCHING, META, OUTCOME
 _MOST_TOGETHER: Final = 16
 _TOPIC_DAYS: Final = 30
 _MOST_NAMED: Final = 500
+_REPAIR_SECONDS: Final = 3600.0
+_REPAIRED_TOGETHER: Final = 64
+"""Clusters that are looked at again before new tickets are asked for."""
 
 _log = structlog.get_logger("service.matching")
 
@@ -35,7 +39,7 @@ class State:
 
     ``space`` names what letters are compared by, and ``index`` the finder's own rows; one with another name begins
     a new ``epoch``, whose clusters have names of their own. ``through`` is the last ticket compared, ``ruled`` the
-    last outcome that was obeyed.
+    last outcome that was obeyed, ``repaired`` the finder's last event whose moves stand in the database.
     """
 
     space: str = ""
@@ -43,17 +47,31 @@ class State:
     epoch: int = -1
     through: int = 0
     ruled: int = 0
+    repaired: int = 0
 
 
 class Matcher:
     """The one process that compares. Used from one thread."""
 
-    def __init__(self, database: Database, folder: Path, *, scorer: PairScorer, window_days: int) -> None:
-        """``folder`` holds the index, which can be made again from the rows."""
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        *,
+        scorer: PairScorer,
+        window_days: int,
+        text_days: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``folder`` holds the index, which can be made again from the rows; it keeps words for ``text_days``."""
         self._database = database
         self._folder = folder
         self._scorer = scorer
         self._window = timedelta(days=window_days)
+        self._text = timedelta(days=text_days)
+        self._clock = clock
+        self._repair_at = clock() + _REPAIR_SECONDS
+        self._drifting: list[int] = []
         self._finder: DuplicateFinder | None = None
         self._state = State()
         with database.reading() as connection:
@@ -77,6 +95,53 @@ class Matcher:
         elif rulings:
             self._obey(rulings)
         return [row.number for row in rows]
+
+    def repair(self) -> bool:
+        """When nothing else is to do: once an hour look again at the clusters that tickets came to, a few at a time,
+        and forget what is past its retention. Whether more is to do at once.
+
+        Raises `service.storage.StorageUnavailable`.
+        """
+        finder = self._finder
+        if finder is None:
+            return False
+        if not self._drifting:
+            if self._clock() < self._repair_at:
+                return False
+            self._repair_at = self._clock() + _REPAIR_SECONDS
+            self._drifting = finder.live_clusters(
+                since=datetime.now(UTC) - 2 * timedelta(seconds=_REPAIR_SECONDS)
+            )
+        these, self._drifting = self._drifting[:_REPAIRED_TOGETHER], self._drifting[_REPAIRED_TOGETHER:]
+        finder.recluster(clusters=these)
+        forgotten = finder.forget(datetime.now(UTC) - self._text)
+        self._write_moves()
+        return bool(self._drifting or forgotten)
+
+    def _write_moves(self) -> None:
+        """Put the tickets of clusters that were merged or split where the finder has them."""
+        finder = self._finder
+        assert finder is not None
+        events = finder.store.events(after=self._state.repaired)
+        if not events:
+            return
+        changed = {
+            number
+            for event in events
+            if event.kind in ("merge", "split")
+            for number in (event.cluster, event.other)
+            if number is not None
+        }
+        state = replace(self._state, repaired=events[-1].sequence)
+        with self._database.writing() as connection:
+            touched: set[str] = set()
+            for number in sorted(changed):
+                name = cluster_name(number)
+                members = finder.members(name)
+                touched |= _move(connection, members, self._name(name)) if members else {self._name(name)}
+            _count_again(connection, touched)
+            _keep_state(connection, state, known=self._state)
+        self._state = state
 
     def refresh_topics(self) -> None:
         """Write down what is hot now."""
@@ -216,7 +281,7 @@ class Matcher:
             self.close()
         through = self._state.through
         known = self._state
-        begun = replace(known, space=space, epoch=known.epoch + 1, ruled=0)
+        begun = replace(known, space=space, epoch=known.epoch + 1, ruled=0, repaired=0)
         # What other indexes hold is either not comparable or not what the rows say (any more).
         shutil.rmtree(self._folder, ignore_errors=True)
         self._finder = self._finder_in(self._folder_of(begun))
@@ -402,6 +467,7 @@ def _keep_state(connection: Connection, state: State, *, known: State) -> None:
             "epoch": state.epoch,
             "through": state.through,
             "ruled": state.ruled,
+            "repaired": state.repaired,
         }
     )
     connection.execute(delete(META).where(META.c.name == MATCHING))

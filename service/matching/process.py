@@ -117,6 +117,7 @@ def _work(settings: Settings, database: Database, told: Told) -> None:
         settings.data_dir / "duplicates",
         scorer=PairScorer.of_bundle(Shelf(settings).wanted().folder),
         window_days=settings.duplicates_window_days,
+        text_days=settings.retention_text_days,
     )
     _log.info("duplicates are looked for")
     changed, refreshed = True, 0.0
@@ -132,7 +133,7 @@ def _work(settings: Settings, database: Database, told: Told) -> None:
             if changed and time.monotonic() - refreshed > _TOPICS_SECONDS:
                 matcher.refresh_topics()
                 changed, refreshed = False, time.monotonic()
-            told.wait(_POLL_SECONDS)
+            told.wait(0 if matcher.repair() else _POLL_SECONDS)
     finally:
         matcher.close()
 

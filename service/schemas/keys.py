@@ -30,7 +30,7 @@ class KeyWanted(BaseModel):
         examples=["caller"],
     )
     per_second: Annotated[float, Strict(), Field(gt=0, le=1_000_000)] | None = Field(
-        default=None, description="每秒最多几次，每个进程；不给时照服务的设置", examples=[50]
+        default=None, description="每秒最多几次，一台机器上的进程合计；不给时照服务的设置", examples=[50]
     )
 
 

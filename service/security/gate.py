@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from service.problems import FORBIDDEN, RATE_LIMITED, UNAUTHENTICATED, Problem, retry_after_header
 from service.security.principal import DEVELOPER, Principal
-from service.security.rates import Rates
+from service.security.rates import rates
 from service.security.roles import Allowed, Role
 from service.security.secrets import is_secret_of, taken_apart
 from service.settings import Settings
@@ -47,7 +47,7 @@ class Gate:
     def __init__(self, settings: Settings, find: FindKey) -> None:
         self._settings = settings
         self._find = find
-        self._rates = Rates()
+        self._rates = rates()
         self._believed: dict[str, tuple[float, KnownKey | None]] = {}
 
     async def admit(

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Table, delete, func, insert, or_, select, update
 
+from model.errors import FenboError
 from service.settings import Settings
 from service.storage import audit
 from service.storage.database import Database
+from service.storage.job_tables import CHUNKS, JOBS
 from service.storage.tables import (
     AUDIT,
     CLUSTERS,
@@ -27,6 +29,8 @@ from service.storage.tables import (
 
 _TOGETHER: Final = 5_000
 """Tickets of one transaction: a running service waits no longer than it takes."""
+_NAMED: Final = 500
+"""Names in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Purged:
     outcomes: int
     reviews: int
     audit: int
+    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +71,26 @@ def counted(connection: Connection, before: Limits) -> Purged:
     return Purged(
         texts=_count(connection, TICKETS, old & TICKETS.c.text_purged_at.is_(None)),
         tickets=_count(connection, TICKETS, TICKETS.c.number <= through),
-        outcomes=_numbers_before(connection, OUTCOMES, OUTCOMES.c.id, OUTCOMES.c.at, before.records)
-        - _gone(connection, "outcomes"),
-        reviews=_numbers_before(connection, REVIEWS, REVIEWS.c.id, REVIEWS.c.at, before.records)
-        - _gone(connection, "reviews"),
+        outcomes=_rows_before(connection, OUTCOMES, "outcomes", before.records),
+        reviews=_rows_before(connection, REVIEWS, "reviews", before.records),
         audit=max(0, _audit_before(connection, before.audit) - _gone(connection, "audit")),
+        jobs=_count(connection, JOBS, JOBS.c.finished_at < before.text),
     )
 
 
-def purge(database: Database, before: Limits, *, actor: str) -> Purged:
-    """Forget, while the service may run. Raises `service.storage.StorageUnavailable`."""
+def purge(database: Database, before: Limits, *, actor: str, everything: bool = False) -> Purged:
+    """Forget, while the service may run.
+
+    Raises `service.storage.StorageUnavailable`, and `FenboError` when no ticket would keep its text and that was not
+    asked for with ``everything``: likelier than that is a clock that runs ahead.
+    """
+    with database.reading() as connection:
+        newest: datetime | None = connection.execute(select(func.max(TICKETS.c.received_at))).scalar()
+    if newest is not None and newest < before.text and not everything:
+        raise FenboError(
+            f"every ticket is past its retention, the newest is of {newest:%Y-%m-%d}: is this machine's clock right?"
+            " nothing was purged; if it is, purge with --everything"
+        )
     texts = 0
     while True:
         with database.writing() as connection:
@@ -94,8 +109,9 @@ def purge(database: Database, before: Limits, *, actor: str) -> Purged:
         if done < _TOGETHER:
             break
     with database.writing() as connection:
+        jobs = _forget_jobs(connection, before.text, actor)
         audits = _forget_audit(connection, before.audit, actor)
-    return Purged(texts, tickets, outcomes, reviews, audits)
+    return Purged(texts, tickets, outcomes, reviews, audits, jobs)
 
 
 def _forget_texts(connection: Connection, before: datetime, actor: str) -> int:
@@ -172,6 +188,18 @@ def _forget_tickets(connection: Connection, before: datetime, actor: str) -> int
     return len(numbers)
 
 
+def _forget_jobs(connection: Connection, before: datetime, actor: str) -> int:
+    """Delete jobs that ended long ago, with their answers."""
+    ended = list(connection.scalars(select(JOBS.c.job).where(JOBS.c.finished_at < before)))
+    for start in range(0, len(ended), _NAMED):
+        these = ended[start : start + _NAMED]
+        connection.execute(delete(CHUNKS).where(CHUNKS.c.job.in_(these)))
+        connection.execute(delete(JOBS).where(JOBS.c.job.in_(these)))
+    if ended:
+        _tell(connection, actor, "jobs", before, count=len(ended), through=0)
+    return len(ended)
+
+
 def _forget_audit(connection: Connection, before: datetime, actor: str) -> int:
     """Cut the log's beginning off; where it begins then is written into `purges` and into the log itself."""
     through = _audit_before(connection, before)
@@ -212,6 +240,11 @@ def _allow(connection: Connection, scope: str, before: datetime, through: int, d
             hash=digest,
         )
     )
+
+
+def _rows_before(connection: Connection, table: Table, scope: str, before: datetime) -> int:
+    through = _numbers_before(connection, table, table.c.id, table.c.at, before)
+    return max(0, through - _gone(connection, scope))
 
 
 def _gone(connection: Connection, scope: str) -> int:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import functools
 import http.client
 import itertools
 import json
+import os
 import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.conftest import TEST_DATA
 
@@ -38,9 +41,20 @@ class Load:
         return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2) if ordered else 0.0
 
 
+def source() -> Path:
+    """Real letters that no model learned from where there are any, else those written for the tests."""
+    real = (
+        Path(os.environ.get("FENBO_DATA") or TEST_DATA.parents[2] / "shared" / "data")
+        / "shenzhen"
+        / "test.csv"
+    )
+    return real if real.is_file() else TEST_DATA / "letters.csv"
+
+
+@functools.cache
 def letters() -> list[dict[str, str]]:
-    """The letters of ``tests/data/letters.csv`` as they are posted."""
-    with (TEST_DATA / "letters.csv").open(encoding="utf-8", newline="") as file:
+    """The letters of `source` as they are posted, in a fixed random order."""
+    with source().open(encoding="utf-8-sig", newline="") as file:
         rows = [
             {"title": row.get("title") or "", "content": row["content"]}
             for row in csv.DictReader(file)

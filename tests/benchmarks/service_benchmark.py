@@ -8,6 +8,7 @@ Ratios are of one run in turns on one machine; with the client on the same proce
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import http.client
 import importlib.util
 import json
@@ -24,10 +25,12 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from model import bundle
 from model.bundle import STARTER
+from model.calibration import Calibration, Cascade
 from model.router import Router
 from model.ticket import Ticket
-from tests.benchmarks.load import Load, closed_loop, letters, open_loop, predicted, stored
+from tests.benchmarks.load import Load, closed_loop, letters, open_loop, predicted, source, stored
 from tests.benchmarks.servers import Server, fenbo, server
 
 CALLERS = 8
@@ -40,10 +43,16 @@ def throughput(seconds: float, rounds: int, folder: Path) -> dict[str, Any]:
     """Requests a second of each server with eight callers, in turns."""
     with ExitStack() as stack:
         ours = stack.enter_context(fenbo(FENBO_DATA_DIR=str(folder / "throughput"), **PATIENT))
+        whole = stack.enter_context(
+            fenbo(
+                "--bundle", str(without_cascade(folder)), FENBO_DATA_DIR=str(folder / "whole-data"), **PATIENT
+            )
+        )
         plain = stack.enter_context(server("-m", "tests.benchmarks.pipeline_server", "{port}"))
         servers: dict[str, tuple[Server, str, Callable[[int], Any]]] = {
             "fenbo": (ours, "/v1/predict", lambda _: predicted()),
             "fenbo_stored": (ours, "/v1/tickets", lambda turn: stored(f"R{turn}")),
+            "fenbo_without_cascade": (whole, "/v1/predict", lambda _: predicted()),
             "pipeline": (plain, "/v1/predict", lambda _: predicted()),
         }
         if importlib.util.find_spec("litserve"):
@@ -62,9 +71,28 @@ def throughput(seconds: float, rounds: int, folder: Path) -> dict[str, Any]:
         "rounds": {name: [round(rate, 1) for rate in rates] for name, rates in found.items()},
         "not_accepted": failed,
         "over_pipeline": round(best["fenbo"] / best["pipeline"], 2),
+        "over_pipeline_without_cascade": round(best["fenbo_without_cascade"] / best["pipeline"], 2),
         "over_litserve": round(best["fenbo"] / best["litserve"], 2) if best.get("litserve") else None,
         "stored_over_predict": round(best["fenbo_stored"] / best["fenbo"], 3),
     }
+
+
+def without_cascade(folder: Path) -> Path:
+    """The starter bundle with the encoder reading every letter."""
+    manifest, place = bundle.read_manifest(STARTER), folder / "starter-whole"
+    shutil.copytree(STARTER, place)
+    calibration = Calibration.load(place / "calibration.json")
+    dataclasses.replace(calibration, cascade=Cascade()).save(place / "calibration.json")
+    bundle.write_manifest(
+        place,
+        name="starter-whole",
+        created=manifest.created,
+        code_version=manifest.code_version,
+        taxonomy=manifest.taxonomy,
+        taxonomy_version=manifest.taxonomy_version,
+        facts=manifest.facts,
+    )
+    return place
 
 
 def latency(seconds: float, folder: Path) -> dict[str, float]:
@@ -168,6 +196,10 @@ def main() -> None:
         found = {
             "processors": len(os.sched_getaffinity(0)),
             "load_average_before": os.getloadavg(),
+            "letters": {
+                "file": "/".join(source().parts[-2:]),
+                "characters_mean": round(statistics.mean(len(each["content"]) for each in letters()), 1),
+            },
             "throughput": speed,
             "latency": latency(options.seconds, folder),
             "overload": overload(options.overload_seconds, speed["per_second"]["fenbo"], folder),

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.command import run
 from service.security.keyring import OfflineKeyring
-from service.security.rates import Rates
+from service.security.rates import OwnRates, Rates, SharedRates
 from service.security.roles import OPEN, PERMISSIONS, Role
 from service.security.secrets import digest_of, is_secret_of, new_key, taken_apart
 from service.settings import Settings
@@ -220,12 +220,44 @@ def test_key_is_taken_apart_as_it_was_made() -> None:
     assert len({new_key().text for _ in range(50)}) == 50
 
 
-def test_bucket_fills_at_its_rate() -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_bucket_fills_at_its_rate(shared: bool, tmp_path: Path) -> None:
     now = 0.0
-    rates = Rates(clock=lambda: now)
+    rates: Rates = (
+        SharedRates(tmp_path / "rates", clock=lambda: now) if shared else OwnRates(clock=lambda: now)
+    )
     assert [rates.wait("a", per_second=2, burst=3) for _ in range(4)] == [0, 0, 0, 0.5]
     assert rates.wait("b", per_second=2, burst=3) == 0
     now = 0.5
     assert [rates.wait("a", per_second=2, burst=3) for _ in range(2)] == [0, 0.5]
     now = 100.0
     assert [rates.wait("a", per_second=2, burst=3) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_workers_share_a_key_s_bucket(tmp_path: Path) -> None:
+    now = 0.0
+    one, other = (SharedRates(tmp_path / "rates", clock=lambda: now) for _ in range(2))
+    waits = [each.wait("a", per_second=2, burst=3) for each in (one, other, one, other)]
+    assert waits == [0, 0, 0, 0.5]
+    now = 0.5
+    assert other.wait("a", per_second=2, burst=3) == 0
+    assert one.wait("a", per_second=2, burst=3) == 0.5
+
+
+def test_more_keys_than_places_are_never_refused_for_another(tmp_path: Path) -> None:
+    shared = SharedRates(tmp_path / "rates", clock=lambda: 1.0)
+    assert not any(shared.wait(f"key {number}", per_second=1, burst=1) for number in range(30_000))
+    assert shared.wait("key 29999", per_second=1, burst=1) == 1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_clock_that_goes_back_gives_and_takes_nothing(shared: bool, tmp_path: Path) -> None:
+    now = 1000.0
+    rates: Rates = (
+        SharedRates(tmp_path / "rates", clock=lambda: now) if shared else OwnRates(clock=lambda: now)
+    )
+    assert rates.wait("a", per_second=1, burst=1) == 0
+    now = 10.0
+    assert rates.wait("a", per_second=1, burst=1) == 1
+    now = 11.0
+    assert rates.wait("a", per_second=1, burst=1) == 0

@@ -178,7 +178,9 @@ def test_hot_topics_are_told(settings: Settings, tmp_path: Path) -> None:
                 else "UPDATE tickets SET received_at = '2026-01-01 00:00:00.000000' WHERE ticket_id LIKE 'old%'"
             )
             connection.commit()
-        matcher = Matcher(database, tmp_path / "index", scorer=PairScorer.shipped(), window_days=90)
+        matcher = Matcher(
+            database, tmp_path / "index", scorer=PairScorer.shipped(), window_days=90, text_days=730
+        )
         while matcher.step():
             pass
         matcher.refresh_topics()
@@ -199,8 +201,8 @@ def test_two_owners_never_write_over_each_other(settings: Settings, tmp_path: Pa
         running.client.post("/v1/tickets", json={"ticket_id": "A", "content": NOISE})
         database = open_database(settings)
         scorer = PairScorer.shipped()
-        one = Matcher(database, tmp_path / "one", scorer=scorer, window_days=90)
-        other = Matcher(database, tmp_path / "other", scorer=scorer, window_days=90)
+        one = Matcher(database, tmp_path / "one", scorer=scorer, window_days=90, text_days=730)
+        other = Matcher(database, tmp_path / "other", scorer=scorer, window_days=90, text_days=730)
         assert one.step()
         with pytest.raises(StorageUnavailable):
             other.step()
@@ -231,3 +233,55 @@ def test_helper_of_a_killed_service_ends(settings: Settings) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_once_an_hour_drift_is_repaired_and_old_words_are_forgotten(
+    settings: Settings, tmp_path: Path
+) -> None:
+    from model.duplicates.score import PairScorer
+
+    seconds = 0.0
+    quiet = settings.model_copy(update={"duplicates": False})
+    with behind_socket(FixtureRouter(), quiet) as running:
+        for ticket_id, content, sent in (
+            ("old", "长安街的旧书市场什么时候再开", "2001-05-12T10:00:00+08:00"),
+            ("A", NOISE, None),
+            ("B", NOISE, None),
+        ):
+            body = {"ticket_id": ticket_id, "content": content, "created_at": sent}
+            assert running.client.post("/v1/tickets", json=body).status_code == 201
+        database = open_database(settings)
+        matcher = Matcher(
+            database,
+            tmp_path / "index",
+            scorer=PairScorer.shipped(),
+            window_days=90,
+            text_days=730,
+            clock=lambda: seconds,
+        )
+        while matcher.step():
+            pass
+        together = _cluster(running, "A")
+        assert together == _cluster(running, "B")
+        finder = matcher._finder
+        assert finder is not None
+        ticket = finder.store.ticket("B")
+        assert ticket is not None
+        with finder.store.transaction():
+            alone = finder.store.fresh_cluster()
+            finder.store.assign([ticket.number], alone)
+        with connected(settings) as connection:
+            connection.exec_driver_sql(f"UPDATE tickets SET cluster = 'C{alone}' WHERE ticket_id = 'B'")
+            connection.commit()
+        assert not matcher.repair(), "not yet"
+        seconds = 4000.0
+        while matcher.repair():
+            pass
+        assert _cluster(running, "A") == _cluster(running, "B") == together
+        assert finder.store.ticket("old") is None
+        assert finder.store.ticket("A") is not None
+        matcher.close()
+        database.close()
+    (file,) = (tmp_path / "index").rglob("duplicates.db")
+    assert "旧书市场".encode() not in file.read_bytes()
+    assert "臣田小区".encode() in file.read_bytes()

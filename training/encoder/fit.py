@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from training.corpus import Corpus
 from training.encoder.batches import Block, block, in_order, length_buckets
-from training.encoder.loss import allowed_loss, embedding_loss, soft_loss
+from training.encoder.loss import allowed_loss, soft_loss
 from training.encoder.network import Network
 from training.encoder_settings import FitSettings
 
@@ -38,6 +39,12 @@ class Tokens:
     padding: int
     masking: int
 
+    def select(self, rows: NDArray[np.int64]) -> Tokens:
+        """Those of the letters at ``rows``, in that order."""
+        return dataclasses.replace(
+            self, whole=[self.whole[row] for row in rows], untitled=[self.untitled[row] for row in rows]
+        )
+
     def polite(self, letter: Sequence[int], generator: np.random.Generator) -> Sequence[int]:
         """The letter with one of the phrases before or behind it."""
         phrase = self.courtesies[int(generator.integers(len(self.courtesies)))]
@@ -50,7 +57,6 @@ def fit_encoder(
     corpus: Corpus,
     tokens: Tokens,
     *,
-    teacher: F32 | None,
     soft: dict[str, F32],
     settings: FitSettings,
     checkpoint: Path,
@@ -59,7 +65,7 @@ def fit_encoder(
 ) -> float:
     """Train ``network`` in place and leave it at its best epoch by ``validate`` (higher is better).
 
-    ``teacher`` (N, width) are unit vectors to imitate, ``soft`` probabilities (N, K) per head to imitate.
+    ``soft`` are probabilities (N, K) per head to imitate; rows of zeros say nothing.
     After every epoch, and every 200 steps, the state is written to ``checkpoint``; a later call with the
     same settings and as many letters goes on from there. Returns the best validation value.
     """
@@ -75,7 +81,7 @@ def fit_encoder(
         optimiser,
         lambda step: (step + 1) / warm if step < warm else max(0.0, (total - step) / max(1, total - warm)),
     )
-    goal = _Goal(corpus, teacher, soft, settings, device)
+    goal = _Goal(corpus, soft, settings, device)
     state = _State.resume(checkpoint, _identity(corpus, settings), network, optimiser, schedule)
     lengths = [min(len(letter), settings.longest) for letter in tokens.whole]
     with tqdm(total=total, initial=state.step, desc="encoder", unit="step") as bar:
@@ -111,7 +117,7 @@ def fit_encoder(
 def answers(
     network: Network, tokens: Sequence[Sequence[int]], padding: int, *, device: str
 ) -> dict[str, F32]:
-    """Every head's logits (N, K) and the ``embedding`` (N, width, unit length) of all letters, in order."""
+    """Every head's logits (N, K) of all letters, in order."""
     network.eval().to(device)
     results: dict[str, F32] = {}
     for piece in in_order(tokens, 32, 384, padding):
@@ -119,55 +125,30 @@ def answers(
             found = network(piece.tokens.to(device), piece.mask.to(device))
         for name, values in found.items():
             rows = values.float().cpu().numpy()
-            if name == "embedding":
-                rows = rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9)
             results.setdefault(name, np.zeros((len(tokens), rows.shape[1]), dtype=np.float32))[
                 piece.rows.numpy()
             ] = rows
     return results
 
 
-@torch.no_grad()
-def teacher_embeddings(backbone: Any, tokens: Sequence[Sequence[int]], padding: int, *, device: str) -> F32:
-    """Mean-pooled vectors (N, width) of an untouched encoder, centred on their mean, at unit length.
-
-    Centring matters: raw cosines of random letters are about 0.88 (anisotropy; Mu and Viswanath 2018).
-    """
-    network = Network(backbone, {}).eval().to(device)
-    vectors = np.zeros((len(tokens), int(backbone.config.hidden_size)), dtype=np.float32)
-    blocks = in_order(tokens, 32, 128, padding)
-    for piece in tqdm(blocks, total=math.ceil(len(tokens) / 32), desc="teacher", unit="block"):
-        with torch.autocast(device, torch.bfloat16):
-            pooled = network.pooled(piece.tokens.to(device), piece.mask.to(device))
-        vectors[piece.rows.numpy()] = pooled.cpu().numpy()
-    vectors -= vectors.mean(axis=0)
-    unit: F32 = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
-    return unit
-
-
 class _Goal:
     """The loss of a block, from targets that lie ready on the device."""
 
-    def __init__(
-        self, corpus: Corpus, teacher: F32 | None, soft: dict[str, F32], settings: FitSettings, device: str
-    ) -> None:
+    def __init__(self, corpus: Corpus, soft: dict[str, F32], settings: FitSettings, device: str) -> None:
         self.allowed = {head: torch.from_numpy(mask).to(device) for head, mask in corpus.allowed.items()}
         self.weights = {head: torch.from_numpy(weight).to(device) for head, weight in corpus.weights.items()}
-        self.teacher = None if teacher is None else torch.from_numpy(teacher).to(device)
         self.soft = {head: torch.from_numpy(target).to(device) for head, target in soft.items()}
         self.settings = settings
 
     def __call__(self, found: dict[str, Tensor], rows: Tensor) -> Tensor:
         settings = self.settings
-        total = found["embedding"].new_zeros(())
+        total = torch.zeros((), device=rows.device)
         for head, allowed in self.allowed.items():
             share = settings.head_weight.get(head, 1.0)
             weight = self.weights[head][rows]
             total = total + share * allowed_loss(found[head], allowed[rows], weight, settings.smoothing)
             if head in self.soft:
                 total = total + settings.soft_weight * soft_loss(found[head], self.soft[head][rows], weight)
-        if self.teacher is not None:
-            total = total + settings.embedding_weight * embedding_loss(found["embedding"], self.teacher[rows])
         return total / len(rows)
 
 
@@ -264,7 +245,6 @@ def _parameter_groups(network: Network, settings: FitSettings) -> list[dict[str,
     for index, layer in enumerate(layers):
         stages.append((layer, settings.learning_rate * settings.layer_decay ** (len(layers) - 1 - index)))
     stages.append((network.heads, settings.head_learning_rate))
-    stages.append((network.embedding, settings.head_learning_rate))
     groups: list[dict[str, Any]] = []
     for module, rate in stages:
         matrices = [parameter for parameter in module.parameters() if parameter.ndim > 1]

@@ -1,4 +1,4 @@
-"""What the encoder is taught: heads with full, partial or soft labels, and a teacher's embedding."""
+"""What the encoder is taught: heads with full, partial or soft labels."""
 
 from __future__ import annotations
 
@@ -27,10 +27,3 @@ def allowed_loss(logits: Tensor, allowed: Tensor, weight: Tensor, smoothing: flo
 def soft_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Cross entropy against given probabilities (B, K), summed; rows of zeros count nothing (Hinton et al. 2015)."""
     return -((target * F.log_softmax(logits.float(), dim=1)).sum(dim=1) * weight).sum()
-
-
-def embedding_loss(embedding: Tensor, teacher: Tensor) -> Tensor:
-    """One minus cosine to the teacher's unit vector, summed; rows whose teacher is zero count nothing."""
-    known = teacher.abs().sum(dim=1) > 0
-    cosine = F.cosine_similarity(embedding.float(), teacher, dim=1)
-    return torch.where(known, 1 - cosine, torch.zeros_like(cosine)).sum()

@@ -14,8 +14,7 @@ from model.errors import FenboError, MissingExtra
 class Network(nn.Module):
     """Transformer → mean over real tokens → heads.
 
-    ``heads`` maps a name to its number of classes. ``embedding`` is a linear layer whose output, at unit
-    length, is the vector that duplicates are searched by.
+    ``heads`` maps a name to its number of classes.
     """
 
     def __init__(self, backbone: Any, heads: dict[str, int], *, dropout: float = 0.1) -> None:
@@ -24,7 +23,6 @@ class Network(nn.Module):
         width = int(backbone.config.hidden_size)
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleDict({name: nn.Linear(width, classes) for name, classes in heads.items()})
-        self.embedding = nn.Linear(width, width)
 
     def pooled(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Mean of the last layer over the tokens where ``mask`` is 1. (N, T) → (N, width), float32."""
@@ -34,10 +32,9 @@ class Network(nn.Module):
         return mean
 
     def forward(self, tokens: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Logits of every head, and ``embedding`` (not yet of unit length)."""
+        """Logits of every head."""
         pooled = self.dropout(self.pooled(tokens, mask))
-        answers = {name: head(pooled) for name, head in self.heads.items()}
-        return {**answers, "embedding": self.embedding(pooled)}
+        return {name: head(pooled) for name, head in self.heads.items()}
 
 
 def load_backbone(source: str | Path, *, layers: int | None = None) -> Any:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ from model.encoder import Head, Heads, Tokeniser
 from model.errors import FenboError
 from model.ngrams import Document
 from training.corpus import Corpus
-from training.encoder.fit import Tokens, answers, fit_encoder, teacher_embeddings
+from training.encoder.crossed import HEAD, crossed_opinion
+from training.encoder.fit import Tokens, answers, fit_encoder
 from training.encoder.network import Network, load_backbone
 from training.encoder_settings import FitSettings
 
@@ -30,19 +32,16 @@ COURTESIES = Path(__file__).parents[1] / "letters" / "courtesies.txt"
 class Plan:
     """What to start from. ``initial`` is a folder or a hub name, ``layers`` 0 for all of its layers.
 
-    ``soft`` holds a teacher's probabilities (N, K) for heads that the letters have no labels for, and
-    ``embedding`` its vectors (N, width); without them the initial encoder itself, whole, teaches the embedding.
-    ``heads`` are first weights by head name, where the classes are the same. For refinement alone: ``opinion``,
-    given vectors of the untouched encoder, says what models that never saw a letter think its department is (N, K);
-    ``refined_share`` is how much of the refined weights goes into the mean.
+    ``soft`` holds a teacher's probabilities (N, K) for heads that the letters have no labels for, ``heads`` first
+    weights by head name, where the classes are the same. ``opinion_folds``: see :mod:`training.encoder.crossed`, 0
+    for none. ``refined_share`` is how much of the weights after a further pass goes into the mean.
     """
 
     initial: str
     layers: int
     soft: dict[str, F32]
-    embedding: F32 | None
     heads: Heads | None
-    opinion: Callable[[F32], F32] | None = None
+    opinion_folds: int = 0
     refined_share: float = 0.5
 
 
@@ -60,20 +59,23 @@ def train_encoder(
     refine: Sequence[FitSettings] = (),
     work: Path,
     out: Path,
+    say: Callable[[str], None],
 ) -> Network:
     """Fit on ``corpus``, stop by the department accuracy on ``dev``, save into the folder ``out``.
 
-    Each pass of ``refine`` goes over the letters again, with the plan's ``opinion`` beside their labels: what the
-    first learned by heart is unlearned. The mean of the weights before and after a pass is better than either.
+    Each pass of ``refine`` goes over the letters again; the mean of the weights before and after it is better than
+    either.
     ``work`` keeps the checkpoints, so that a second call after a crash goes on.
     """
     device = device_name()
     work.mkdir(parents=True, exist_ok=True)
     tokeniser = Tokeniser(_tokeniser_file(plan.initial))
-    backbone = load_backbone(plan.initial, layers=plan.layers or None)
     tokens = _tokens(corpus.documents, tokeniser)
-    teacher = plan.embedding if plan.embedding is not None else _teacher(plan.initial, tokens, work, device)
-    network = Network(backbone, {head: mask.shape[1] for head, mask in corpus.allowed.items()})
+
+    def backbone() -> Any:
+        return load_backbone(plan.initial, layers=plan.layers or None)
+
+    network = Network(backbone(), {head: mask.shape[1] for head, mask in corpus.allowed.items()})
     _start_heads(network, plan.heads)
 
     checked = dev.select(dev.labelled("department"))
@@ -89,7 +91,6 @@ def train_encoder(
             network,
             corpus,
             tokens,
-            teacher=teacher,
             soft=soft,
             settings=how,
             checkpoint=work / checkpoint,
@@ -97,12 +98,22 @@ def train_encoder(
             device=device,
         )
 
-    fit(plan.soft, settings, "encoder.pt")
-    soft = plan.soft
-    if refine and plan.opinion is not None:
-        soft = {**soft, "department": plan.opinion(teacher)}
+    soft = dict(plan.soft)
+    if plan.opinion_folds:
+        soft[HEAD] = crossed_opinion(
+            corpus,
+            tokens,
+            backbone,
+            settings=settings,
+            folds=plan.opinion_folds,
+            validate=validate,
+            work=work,
+            device=device,
+            say=say,
+        )
+    fit(soft, settings, "encoder.pt")
     for number, how in enumerate(refine, start=1):
-        before = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        before = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
         fit(soft, how, f"refined-{number}.pt")
         network.load_state_dict(_mean(before, network.state_dict(), plan.refined_share))
     save_encoder(network, plan.initial, out)
@@ -121,7 +132,7 @@ def save_encoder(network: Network, initial: str, out: Path) -> None:
     """Write ``config.json``, ``tokenizer.json``, ``model.safetensors`` (fp16) and ``heads.npz`` into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
     heads = {name: _head(module) for name, module in network.heads.items()}
-    Heads({**heads, "embedding": _head(network.embedding)}).save(out / "heads.npz")
+    Heads(heads).save(out / "heads.npz")
     state = {
         name: value.detach().cpu().half().contiguous()
         for name, value in network.backbone.state_dict().items()
@@ -154,23 +165,10 @@ def _tokens(documents: Sequence[Document], tokeniser: Tokeniser) -> Tokens:
     )
 
 
-def _teacher(initial: str, tokens: Tokens, work: Path, device: str) -> F32:
-    """The untouched initial encoder's vectors, kept in ``work`` because they take minutes on a CPU."""
-    path = work / "teacher.npy"
-    if path.exists():
-        vectors: F32 = np.load(path, allow_pickle=False)
-        if len(vectors) == len(tokens.whole):
-            return vectors
-    vectors = teacher_embeddings(load_backbone(initial), tokens.whole, tokens.padding, device=device)
-    np.save(path, vectors, allow_pickle=False)
-    return vectors
-
-
 def _start_heads(network: Network, heads: Heads | None) -> None:
     if heads is None:
         return
-    modules = {**dict(network.heads.items()), "embedding": network.embedding}
-    for name, module in modules.items():
+    for name, module in network.heads.items():
         known = heads.by_name.get(name)
         assert isinstance(module, torch.nn.Linear)
         if known is not None and known.weight.shape == tuple(module.weight.shape):

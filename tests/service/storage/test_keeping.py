@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 from starlette.testclient import TestClient
@@ -18,7 +19,7 @@ from service.settings import Settings
 from service.storage import audit, open_database
 from service.storage.all_tables import all_tables
 from service.storage.purge import Limits, Purged, counted, purge
-from tests.service.conftest import in_process, new_database
+from tests.service.conftest import in_process, new_database, wait_until
 from tests.service.fixture_router import FixtureRouter
 from tests.service.storage.rows import connected, everything, is_refused, rows
 
@@ -103,7 +104,7 @@ def _forget(
     try:
         with database.reading() as connection:
             expected = counted(connection, before)
-        done = purge(database, before, actor="test")
+        done = purge(database, before, actor="test", everything=True)
     finally:
         database.close()
     assert done == expected
@@ -117,7 +118,7 @@ class TestPurge:
         before = everything(stored)
         result = _run(stored, "purge")
         assert result.exit_code == 0, result.output
-        assert "文字 0 件，工单 0 件，办理结果 0 条，人工意见 0 条，审计日志 0 行" in result.output
+        assert "文字 0 件，工单 0 件，办理结果 0 条，人工意见 0 条，任务 0 个，审计日志 0 行" in result.output
         assert everything(stored) == before
         assert client.get("/v1/tickets/T0").status_code == 200
 
@@ -131,6 +132,28 @@ class TestPurge:
         assert again.status_code == 410
         assert again.json()["type"] == "urn:fenbo:problem:text-purged"
         assert len(client.get("/v1/tickets").json()["tickets"]) == 5
+
+    def test_a_clock_that_runs_ahead_forgets_nothing(self, client: TestClient, stored: Settings) -> None:  # noqa: ARG002
+        before = everything(stored)
+        with time_machine.travel(datetime(2060, 1, 1, tzinfo=UTC)):
+            refused = _run(stored, "purge")
+            assert "clock" in str(refused.exception)
+            assert everything(stored) == before
+            assert _run(stored, "purge", "--everything").exit_code == 0
+        assert "拖欠工资" not in everything(stored)
+
+    def test_jobs_that_ended_long_ago_go_with_their_answers(
+        self, client: TestClient, stored: Settings
+    ) -> None:
+        job = client.post(
+            "/v1/jobs", content=b"content\n\xe8\xb7\xaf\xe7\x81\xaf\n", headers={"Content-Type": "text/csv"}
+        ).json()["job"]
+        wait_until(lambda: client.get(f"/v1/jobs/{job}").json()["state"] == "done")
+        assert _forget(stored, record_days=500).jobs == 0
+        assert _forget(stored, text_days=500).jobs == 1
+        assert client.get(f"/v1/jobs/{job}").status_code == 404
+        assert rows(stored, "SELECT 1 FROM job_chunks") == []
+        assert _run(stored, "audit", "verify").exit_code == 0
 
     def test_records_go_and_the_chain_still_holds(self, client: TestClient, stored: Settings) -> None:
         assert _forget(stored, record_days=500, text_days=500) == Purged(5, 5, 2, 1, 0)
