@@ -22,11 +22,15 @@ _ARRAYS = ("keys", "idf", "weights", "scale", "bias", "family_weight")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Vocabulary terms of a batch. Arrays of shape (M,), sorted by document, each (document, term) once."""
+    """Vocabulary terms of a batch. Arrays of shape (M,), sorted by document and term, each pair once.
+
+    ``place`` is the term of each of the batch's occurrences, -1 where the vocabulary does not know it.
+    """
 
     document: NDArray[np.int64]
     term: NDArray[np.int64]
     value: F32
+    place: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Vocabulary:
         group = document * len(FAMILIES) + family
         length = np.sqrt(np.bincount(group, value**2, minlength=count * len(FAMILIES)))
         value = value / length[group] * self.family_weight[family]
-        return Terms(document=document, term=term, value=value.astype(np.float32))
+        return Terms(document=document, term=term, value=value.astype(np.float32), place=index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,10 @@ class LexicalModel:
 
     def scores_of(self, found: Occurrences, count: int) -> F32:
         """As :meth:`scores`, for occurrences that are already at hand."""
-        terms = self.vocabulary.terms(found, count)
+        return self.scores_of_terms(self.vocabulary.terms(found, count), count)
+
+    def scores_of_terms(self, terms: Terms, count: int) -> F32:
+        """As :meth:`scores`, for terms that are already at hand."""
         result = np.tile(self.bias, (count, 1))
         for document in range(count):
             low, high = np.searchsorted(terms.document, (document, document + 1))
@@ -90,22 +97,23 @@ class LexicalModel:
                 result[document] += (terms.value[low:high] @ rows) * self.scale
         return result
 
-    def character_weights(self, document: Document, column: int) -> F32:
-        """How much each character of ``document.text`` spoke for one department against the average. Shape (L,).
+    def character_weights(self, row: int, length: int, column: int, found: Occurrences, terms: Terms) -> F32:
+        """How much each character of the document ``row``, ``length`` long, spoke for one department against the
+        average, (length,).
 
-        A term's contribution is shared by its occurrences, and within each by its characters.
+        A term's contribution is shared by its occurrences, and within each by its characters. ``found`` and ``terms``
+        are those of the batch.
         """
-        found = occurrences([document])
-        terms = self.vocabulary.terms(found, 1)
-        index = self.vocabulary.look_up(found.key)
-        known = index >= 0
-        rows = self.weights[terms.term].astype(np.float32) * self.scale
-        gain = terms.value * (rows[:, column] - rows.mean(axis=1))
-        place = np.searchsorted(terms.term, index[known])
-        times = np.bincount(place, minlength=len(terms.term))
+        known = np.flatnonzero((found.document == row) & (terms.place >= 0))
+        low, high = np.searchsorted(terms.document, (row, row + 1))
+        term = terms.term[low:high]
+        rows = self.weights[term].astype(np.float32) * self.scale
+        gain = terms.value[low:high] * (rows[:, column] - rows.mean(axis=1))
+        place = np.searchsorted(term, terms.place[known])
+        times = np.bincount(place, minlength=len(term))
         start, end = found.start[known], found.end[known]
         share = gain[place] / times[place] / (end - start)
-        change = np.zeros(len(document.text) + 1)
+        change = np.zeros(length + 1)
         np.add.at(change, start, share)
         np.add.at(change, end, -share)
         return np.cumsum(change[:-1]).astype(np.float32)

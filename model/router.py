@@ -21,7 +21,7 @@ from model.calibration import Calibration, softmax
 from model.decision import Circumstances, decide
 from model.encoder import Encoder, Heads, Tokeniser
 from model.explanation import hits_on_masked, lexical_evidence, occlusion_evidence
-from model.lexical import LexicalModels
+from model.lexical import LexicalModels, Terms
 from model.ngrams import Document, Occurrences, occurrences
 from model.prediction import (
     KIND_CODES,
@@ -50,8 +50,9 @@ _TOP = 5
 class Scores:
     """What the models say of N letters: probabilities of ``department`` (N, K), ``urgency`` (N, 4), ``kind`` (N, 6)
     and of being no request at all, ``out_of_scope`` (N,); ``familiar`` (N,) is the share of known character pairs.
-    ``lexical`` are the lexical model's raw scores and ``found`` the letters' features, for evidence and the search
-    for a second request; ``read`` (N,) tells which letters the encoder read.
+    ``lexical`` are the lexical model's raw scores and ``found`` the letters' features, ``terms`` those that its
+    vocabulary knows, for evidence and the search for a second request; ``read`` (N,) tells which letters the encoder
+    read.
     """
 
     department: F32
@@ -61,6 +62,7 @@ class Scores:
     familiar: F32
     lexical: F32
     found: Occurrences
+    terms: Terms
     read: NDArray[np.bool_]
 
 
@@ -190,8 +192,9 @@ class Router:
         """
         blends, count = self.calibration, len(documents)
         found = occurrences(documents)
+        terms = self.lexical.department.vocabulary.terms(found, count)
         words = {
-            "department": self.lexical.department.scores_of(found, count),
+            "department": self.lexical.department.scores_of_terms(terms, count),
             "urgency": self.lexical.urgency.scores_of(found, count),
             "kind": self.lexical.kind.scores_of(found, count),
         }
@@ -216,9 +219,10 @@ class Router:
             urgency=urgency,
             kind=kind,
             out_of_scope=out_of_scope,
-            familiar=familiarity(self.lexical.department.vocabulary, found, count),
+            familiar=familiarity(terms, found, count),
             lexical=words["department"],
             found=found,
+            terms=terms,
             read=np.isin(np.arange(count), unsure),
         )
 
@@ -262,7 +266,7 @@ class Router:
             kind=KindPrediction(
                 KIND_CODES[kind], self.taxonomy.kind(KIND_CODES[kind]).name, _rounded(scores.kind[row, kind])
             ),
-            evidence=self._evidence(prepared, top[0].code, explain),
+            evidence=self._evidence(prepared, scores, row, top[0].code, explain),
             masked=prepared.masked,
             versions=self.versions,
             milliseconds=0.0,
@@ -298,7 +302,9 @@ class Router:
             self.calibration.blend.probabilities(self.lexical.department.scores(documents), None)
         )
 
-    def _evidence(self, prepared: Prepared, code: str, explain: Explain) -> Evidence:
+    def _evidence(
+        self, prepared: Prepared, scores: Scores, row: int, code: str, explain: Explain
+    ) -> Evidence:
         if explain == "none":
             return Evidence(code, "lexical", ())
         if explain == "full":
@@ -309,7 +315,9 @@ class Router:
                 lambda documents: self.scores(documents, cascade=False).department[:, column],
             )
         columns = [index for index, place in enumerate(self._owner) if self._columns[place] == code]
-        weights = self.lexical.department.character_weights(prepared.document, columns[0])
+        weights = self.lexical.department.character_weights(
+            row, len(prepared.document.text), columns[0], scores.found, scores.terms
+        )
         return lexical_evidence(prepared, code, weights)
 
 

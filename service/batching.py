@@ -51,7 +51,7 @@ class BatchLimits:
     """
 
     requests: int = 256
-    wait_seconds: float = 0.25
+    wait_seconds: float = 0.12
     batch_requests: int = 8
     batch_characters: int = 16_384
     window_seconds: float = 0.002

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -47,8 +48,15 @@ def _usual_limits(settings: Settings) -> BatchLimits:
         wait_seconds=settings.queue_wait_ms / 1000,
         batch_requests=settings.batch_requests,
         window_seconds=settings.batch_window_ms / 1000,
-        threads=settings.inference_threads,
+        threads=settings.inference_threads or _threads(settings),
     )
+
+
+def _threads(settings: Settings) -> int:
+    """Two where this is the only worker and two processors may be used: while one waits for the other's Python, its
+    encoder runs. More gain nothing, several workers have a processor each.
+    """
+    return 2 if settings.workers == 1 and len(os.sched_getaffinity(0)) > 1 else 1
 
 
 class NotReady(FenboError):

@@ -96,14 +96,17 @@ class Settings(BaseSettings):
         default=256, ge=1, le=100_000, description="Letters that may wait, per worker."
     )
     queue_wait_ms: int = Field(
-        default=250, ge=1, le=60_000, description="Refuse what would have to wait longer."
+        default=120, ge=1, le=60_000, description="Refuse what would have to wait longer."
     )
     batch_requests: int = Field(default=8, ge=1, le=256, description="Letters predicted together at most.")
     batch_window_ms: float = Field(
         default=2.0, ge=0, le=1000, description="Wait for companions at most; 0 never."
     )
     inference_threads: int = Field(
-        default=1, ge=1, le=64, description="Batches predicted at a time, per worker."
+        default=0,
+        ge=0,
+        le=64,
+        description="Batches predicted at a time, per worker; 0: two where one worker has processors for them.",
     )
     timeout_ms: int = Field(
         default=10_000, ge=10, le=600_000, description="Answer within, unless the caller says."

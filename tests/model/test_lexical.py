@@ -9,7 +9,7 @@ import pytest
 
 from model.errors import FenboError
 from model.lexical import LexicalModel
-from model.ngrams import Document
+from model.ngrams import Document, occurrences
 from training.lexical import LexicalSettings, fit_lexical
 
 LETTERS = {
@@ -59,7 +59,9 @@ def test_a_batch_answers_what_single_letters_answer(model: LexicalModel) -> None
 
 def test_the_telling_word_weighs_most(model: LexicalModel) -> None:
     document = Document("", "昨天晚上发现路灯不亮")
-    weights = model.character_weights(document, model.codes.index("路灯"))
+    found = occurrences([Document("", "别的"), document])
+    terms = model.vocabulary.terms(found, 2)
+    weights = model.character_weights(1, len(document.text), model.codes.index("路灯"), found, terms)
     assert weights.shape == (len(document.text),)
     assert weights.argmax() in (6, 7)
     contribution = model.scores([document])[0] - model.bias
