@@ -10,6 +10,7 @@ import argparse
 import csv
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -37,7 +38,6 @@ from model.place import PlaceFinder
 from model.prediction import URGENCY_CODES, Prediction
 from model.records import Problem, parse_columns, read_records, write_rows
 from model.router import Router
-from model.scoring import predict_file
 from model.ticket import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -159,7 +159,8 @@ def pairs(router: Router) -> dict[str, Any]:
 def campaigns(router: Router) -> dict[str, Any]:
     """Shanghai's letters as they came: B-cubed of those that stand in a campaign of two or more.
 
-    A campaign is a group of near-copies; real matters go across groups, so precision is a lower bound.
+    A campaign is a group of near-copies. ``precision`` counts the letters of campaigns alone,
+    ``precision_of_all`` every letter of the file; real matters go across groups, so that one is a lower bound.
     ``recall_alone`` is what each letter in a cluster of its own would have.
     """
     from model.duplicates.files import Settings, duplicates_file
@@ -187,6 +188,7 @@ def campaigns(router: Router) -> dict[str, Any]:
             "letters": len(chosen),
             "campaigns": len(set(told)),
             "precision": _round(precision),
+            "precision_of_all": _round(b_cubed(groups, clusters)[0]),
             "recall": _round(recall),
             "recall_alone": _round(b_cubed(told, np.arange(len(told)))[1]),
         }
@@ -255,8 +257,23 @@ def files(router: Router) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fenbo-") as folder:
         source, target = Path(folder) / "letters.jsonl", Path(folder) / "answers.jsonl"
         write_rows(source, ({"title": row["title"], "content": row["content"]} for row in rows), _LETTER)
+        command = "from service.command import main; main()"
         start = time.perf_counter()
-        predict_file(router.folder, source, target, on_problem=_refuse)
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                command,
+                "predict",
+                "--bundle",
+                str(router.folder),
+                str(source),
+                str(target),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=ROOT,
+        )
         seconds = time.perf_counter() - start
     return {
         "letters": len(rows),

@@ -6,6 +6,7 @@ It runs on ONNX Runtime and needs neither torch nor transformers.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,10 @@ class Encoder:
 
     def pooled(self, texts: Sequence[str]) -> F32:
         """One vector a text, (N, width), not of unit length."""
-        return self.pooled_tokens(self.tokeniser(texts))
+        start = time.perf_counter()
+        tokens = self.tokeniser(texts)
+        self._tell("tokenise", start)
+        return self.pooled_tokens(tokens)
 
     def pooled_tokens(self, tokens: Sequence[Sequence[int]]) -> F32:
         """As :meth:`pooled`, for letters already turned into tokens.
@@ -139,7 +143,14 @@ class Encoder:
         """
         if not tokens:
             return np.zeros((0, self.heads.width), dtype=np.float32)
-        return np.stack([self._letter(letter) for letter in tokens])
+        start = time.perf_counter()
+        vectors = np.stack([self._letter(letter) for letter in tokens])
+        self._tell("infer", start)
+        return vectors
+
+    def _tell(self, stage: str, start: float) -> None:
+        if self.observe is not None:
+            self.observe(stage, time.perf_counter() - start)
 
     def _letter(self, tokens: Sequence[int]) -> F32:
         # One window a run: int8 activations are scaled over all that runs together, so that in a batch a letter's

@@ -51,8 +51,7 @@ class Scores:
     """What the models say of N letters: probabilities of ``department`` (N, K), ``urgency`` (N, 4), ``kind`` (N, 6)
     and of being no request at all, ``out_of_scope`` (N,); ``familiar`` (N,) is the share of known character pairs.
     ``lexical`` are the lexical model's raw scores and ``found`` the letters' features, ``terms`` those that its
-    vocabulary knows, for evidence and the search for a second request; ``read`` (N,) tells which letters the encoder
-    read.
+    vocabulary knows, for evidence and the search for a second request.
     """
 
     department: F32
@@ -63,7 +62,6 @@ class Scores:
     lexical: F32
     found: Occurrences
     terms: Terms
-    read: NDArray[np.bool_]
 
 
 class Router:
@@ -223,7 +221,6 @@ class Router:
             lexical=words["department"],
             found=found,
             terms=terms,
-            read=np.isin(np.arange(count), unsure),
         )
 
     def _live(self, probabilities: F32) -> F32:

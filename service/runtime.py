@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from service.examples import WARM_UP_LETTERS
 from service.logs import described
 from service.metrics import Metrics
 from service.predictor import Explain, Predictor, load_predictor, watch_stages
+from service.priority import processors
 from service.settings import Settings
 from service.shelf import Placed, Shelf
 
@@ -56,7 +56,7 @@ def _threads(settings: Settings) -> int:
     """Two where this is the only worker and two processors may be used: while one waits for the other's Python, its
     encoder runs. More gain nothing, several workers have a processor each.
     """
-    return 2 if settings.workers == 1 and len(os.sched_getaffinity(0)) > 1 else 1
+    return 2 if settings.workers == 1 and processors() > 1 else 1
 
 
 class NotReady(FenboError):

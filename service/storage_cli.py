@@ -82,7 +82,7 @@ def verify_command(noted: str | None) -> None:
 @click.command("purge")
 @click.option("--dry-run", is_flag=True, help="只数一数，不清除")
 @click.option(
-    "--everything", is_flag=True, help="所有工单都过了保存期时也清除；不给则疑为时钟走错，什么也不动"
+    "--everything", is_flag=True, help="过半的工单都过了保存期时也清除；不给则疑为时钟走错，什么也不动"
 )
 def purge_command(dry_run: bool, everything: bool) -> None:
     """清除过了保存期的内容：遮盖后的文字、办理与预测记录、任务结果、审计日志（各自的天数见 fenbo config）。服务不必停。
@@ -94,13 +94,15 @@ def purge_command(dry_run: bool, everything: bool) -> None:
       fenbo purge --dry-run
       fenbo purge
     """
-    from service.storage.purge import counted, limits, purge
+    from service.storage.purge import counted, doubted, limits, purge
 
     with _database() as (settings, database):
         before = limits(settings)
         if dry_run:
             with database.reading() as connection:
                 done = counted(connection, before)
+                if doubt := doubted(connection, before):
+                    click.echo(doubt, err=True)
         else:
             done = purge(database, before, actor=_actor(), everything=everything)
     verb = "将清除" if dry_run else "已清除"

@@ -68,8 +68,8 @@ def held_back(corpus: Corpus, heads: Sequence[str], *, share: float, seed: int) 
     """Take a share of the letters that have a full label for all of ``heads`` out of those heads' training.
 
     Returns the corpus with these labels blanked (the letters stay for the other heads), and the letters held
-    back with their labels, for calibration. A text is drawn by its own hash: copies go together, and adding letters
-    never moves one to the other side.
+    back with their labels, for calibration. A text is drawn by its own hash: adding letters never moves
+    one to the other side, and what other copies of it say of these heads is blanked too.
     """
     full = np.ones(len(corpus), dtype=np.bool_)
     for head in heads:
@@ -78,9 +78,13 @@ def held_back(corpus: Corpus, heads: Sequence[str], *, share: float, seed: int) 
         [row for row in np.flatnonzero(full) if _drawn(corpus.documents[row].text, share, seed)],
         dtype=np.int64,
     )
+    away = {corpus.documents[row].text for row in rows}
+    copies = np.array(
+        [row for row, document in enumerate(corpus.documents) if document.text in away], dtype=np.int64
+    )
     allowed = {head: mask.copy() for head, mask in corpus.allowed.items()}
     for head in heads:
-        allowed[head][rows] = False
+        allowed[head][copies] = False
     return Corpus(corpus.documents, allowed, corpus.weights, corpus.source), corpus.select(rows)
 
 

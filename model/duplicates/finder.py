@@ -163,7 +163,11 @@ class DuplicateFinder:
         self._lock = _own(folder) if folder is not None else None
         self.store: DuplicateStore = store or SqliteStore(folder / "duplicates.db" if folder else None)
         self.store.bind(scorer.words.fingerprint)
-        self._newest = self.store.newest_moment() or 0
+        newest = self.store.newest_moment() or 0
+        latest = int((clock() + _CLOCK_SLACK).timestamp())
+        self._newest = min(newest, latest)
+        # A clock that ran ahead has moved the window on, and a snapshot without what fell out of it may be left.
+        self._snapshot_doubted = newest > latest
         self._index: VectorIndex | None = None
         self._last_number = 0
         self._since_snapshot = 0
@@ -284,42 +288,44 @@ class DuplicateFinder:
             self._partition_again({one.cluster, other.cluster})
         return ruling
 
-    def live_clusters(self, *, since: datetime | None = None) -> list[int]:
-        """Numbers of the clusters with a ticket sent from ``since`` on; default the whole window."""
-        start = int(since.timestamp()) if since is not None else self._newest - self.window
-        return sorted(self.store.live_clusters(since=start, smallest=1))
-
-    def recluster(self, *, since: datetime | None = None, clusters: Sequence[int] | None = None) -> Repair:
-        """Cluster anew the tickets of :meth:`live_clusters`, or of ``clusters``, and everything linked to them.
+    def recluster(self, *, since: datetime | None = None) -> Repair:
+        """Cluster anew all live tickets that were compared with others, and everything linked to them.
 
         Repairs what the order of arrival got wrong. A cluster that does not change keeps its name, and one
-        that does lives on in the part that holds most of it.
+        that does lives on in the part that holds most of it. ``since``: only clusters with a ticket from then
+        on; default the whole window.
         """
+        start = int(since.timestamp()) if since is not None else self._newest - self.window
         seen: set[int] = set()
         total = Repair(0, 0, 0, 0)
-        for cluster in self.live_clusters(since=since) if clusters is None else clusters:
+        for cluster in sorted(self.store.live_clusters(since=start, smallest=1)):
             if cluster in seen:
                 continue
-            linked = self._linked(cluster)
+            changed, linked = self.repair(cluster)
             seen |= linked
-            size = sum(self.store.sizes(sorted(linked)).values())
-            if size < 2 or size > LARGEST_REPAIRED:
-                continue
-            with self.store.transaction():
-                changed = self._partition_again(linked)
             total = Repair(
-                total.clusters + len(linked),
+                total.clusters + changed.clusters,
                 total.moved + changed.moved,
                 total.merged + changed.merged,
                 total.split + changed.split,
             )
         return total
 
-    def forget(self, before: datetime, *, most: int = 1_000) -> int:
-        """Delete at most ``most`` of the tickets sent before ``before``, none of the window; returns how many."""
-        moment = min(int(before.timestamp()), self._newest - self.window)
+    def repair(self, cluster: int) -> tuple[Repair, set[int]]:
+        """Cluster anew one cluster and everything linked to it; also the numbers of all these clusters."""
+        linked = self._linked(cluster)
+        size = sum(self.store.sizes(sorted(linked)).values())
+        if size < 2 or size > LARGEST_REPAIRED:
+            return Repair(0, 0, 0, 0), linked
         with self.store.transaction():
-            return self.store.forget(moment, most=most)
+            changed = self._partition_again(linked)
+        return replace(changed, clusters=len(linked)), linked
+
+    def forget(self, ticket_ids: Sequence[str]) -> None:
+        """Delete tickets, with their words and all that they were compared with; unknown ones are passed over."""
+        found = [self.store.ticket(ticket_id) for ticket_id in ticket_ids]
+        with self.store.transaction():
+            self.store.forget([ticket.number for ticket in found if ticket is not None])
 
     def verdict(self, ticket_id: str) -> Verdict:
         """The verdict of today on a stored ticket.
@@ -400,7 +406,7 @@ class DuplicateFinder:
         dimensions = self.scorer.words.dimensions + SKETCHED
         first_week = (self._newest - self.window) // WEEK
         index, last = VectorIndex(dimensions), 0
-        if self._folder is not None:
+        if self._folder is not None and not self._snapshot_doubted:
             try:
                 index, last = load_snapshot(
                     self._folder / "index",

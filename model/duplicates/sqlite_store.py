@@ -330,14 +330,29 @@ class SqliteStore:
             (at, kind, cluster, ticket, other),
         )
 
-    def events(self, cluster: int | None = None, *, after: int = 0) -> list[Event]:
-        """Events numbered above ``after``, in order; only those of one cluster when given."""
-        query = "SELECT sequence, at, kind, cluster, ticket, other FROM events WHERE sequence > ?"
+    def events(self, cluster: int | None = None) -> list[Event]:
+        """Events in order, of one cluster when given."""
+        query = "SELECT sequence, at, kind, cluster, ticket, other FROM events"
         if cluster is None:
-            rows = self._connection.execute(f"{query} ORDER BY sequence", (after,))
+            rows = self._connection.execute(f"{query} ORDER BY sequence")
         else:
-            rows = self._connection.execute(f"{query} AND cluster = ? ORDER BY sequence", (after, cluster))
+            rows = self._connection.execute(f"{query} WHERE cluster = ? ORDER BY sequence", (cluster,))
         return [Event(*row) for row in rows]
+
+    def newest_event(self) -> int:
+        """Number of the last event; 0 when there is none."""
+        (number,) = self._connection.execute("SELECT max(sequence) FROM events").fetchone()
+        return number or 0
+
+    def changed_clusters(self, *, after: int, through: int, kinds: Sequence[EventKind]) -> list[int]:
+        """Clusters named by events of these kinds numbered above ``after`` up to ``through``, ascending."""
+        marks = ",".join("?" * len(kinds))
+        where = f"FROM events WHERE sequence > ? AND sequence <= ? AND kind IN ({marks})"
+        rows = self._connection.execute(
+            f"SELECT cluster {where} UNION SELECT other {where} AND kind IN ('merge', 'split') ORDER BY 1",
+            (after, through, *kinds) * 2,
+        )
+        return [number for (number,) in rows if number is not None]
 
     def add_ruling(self, at: int, a: int, b: int, same: bool, by: str, reason: str) -> Ruling:
         """Record a person's word on two tickets."""
@@ -370,12 +385,17 @@ class SqliteStore:
         )
         return [_ruling(row) for row in rows]
 
-    def forget(self, before: int, *, most: int) -> int:
-        """Delete at most ``most`` of the tickets sent before moment ``before``; returns how many went."""
+    def oldest(self, most: int) -> list[StoredTicket]:
+        """The first tickets that came, in order of arrival."""
         rows = self._connection.execute(
-            "SELECT number FROM tickets WHERE moment < ? ORDER BY moment LIMIT ?", (before, most)
-        ).fetchall()
-        gone = [(number,) for (number,) in rows]
+            "SELECT number, ticket_id, digest, moment, area, cluster FROM tickets ORDER BY number LIMIT ?",
+            (most,),
+        )
+        return [StoredTicket(*row) for row in rows]
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Delete tickets with their words and comparisons."""
+        gone = [(number,) for number in numbers]
         for statement in (
             "DELETE FROM bodies WHERE number = ?",
             "DELETE FROM vectors WHERE number = ?",
@@ -384,9 +404,8 @@ class SqliteStore:
             "DELETE FROM tickets WHERE number = ?",
         ):
             self._connection.executemany(statement, gone)
-        for (number,) in gone:
+        for number in numbers:
             self._cache.pop(number, None)
-        return len(gone)
 
     def close(self) -> None:
         """Close the file; what was committed stays."""

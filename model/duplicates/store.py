@@ -202,8 +202,14 @@ class DuplicateStore(Protocol):
         self, at: int, kind: EventKind, cluster: int, ticket: int | None, other: int | None
     ) -> None: ...
 
-    def events(self, cluster: int | None = None, *, after: int = 0) -> list[Event]:
-        """Events numbered above ``after``, in order; only those of one cluster when given."""
+    def events(self, cluster: int | None = None) -> list[Event]: ...
+
+    def newest_event(self) -> int:
+        """Number of the last event; 0 when there is none."""
+        ...
+
+    def changed_clusters(self, *, after: int, through: int, kinds: Sequence[EventKind]) -> list[int]:
+        """Clusters named by events of these kinds numbered above ``after`` up to ``through``, ascending."""
         ...
 
     def add_ruling(self, at: int, a: int, b: int, same: bool, by: str, reason: str) -> Ruling: ...
@@ -216,11 +222,12 @@ class DuplicateStore(Protocol):
         """Rulings on two tickets that are both in cluster ``one`` or ``other``, in order."""
         ...
 
-    def forget(self, before: int, *, most: int) -> int:
-        """Delete at most ``most`` of the tickets sent before moment ``before``, with their words and comparisons.
+    def oldest(self, most: int) -> list[StoredTicket]:
+        """The first tickets that came, in order of arrival."""
+        ...
 
-        Events and rulings stay: they hold numbers alone. Returns how many tickets went.
-        """
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Delete tickets with their words and comparisons. Events and rulings stay: they hold numbers alone."""
         ...
 
     def close(self) -> None: ...

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +27,10 @@ _MOST_TOGETHER: Final = 16
 _TOPIC_DAYS: Final = 30
 _MOST_NAMED: Final = 500
 _REPAIR_SECONDS: Final = 3600.0
-_REPAIRED_TOGETHER: Final = 64
-"""Clusters that are looked at again before new tickets are asked for."""
+_REPAIRED_TOGETHER_SECONDS: Final = 0.05
+"""So long clusters are looked at again before new tickets are asked for."""
+_EVENTS_TOGETHER: Final = 500
+"""Events of the finder that are written down in one transaction."""
 
 _log = structlog.get_logger("service.matching")
 
@@ -50,6 +52,14 @@ class State:
     repaired: int = 0
 
 
+@dataclass(slots=True)
+class _Repairing:
+    """An hour's repair under way: clusters still to be looked at, and those that were."""
+
+    left: list[int]
+    seen: set[int] = field(default_factory=set)
+
+
 class Matcher:
     """The one process that compares. Used from one thread."""
 
@@ -60,18 +70,16 @@ class Matcher:
         *,
         scorer: PairScorer,
         window_days: int,
-        text_days: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``folder`` holds the index, which can be made again from the rows; it keeps words for ``text_days``."""
+        """``folder`` holds the index, which can be made again from the rows."""
         self._database = database
         self._folder = folder
         self._scorer = scorer
         self._window = timedelta(days=window_days)
-        self._text = timedelta(days=text_days)
         self._clock = clock
         self._repair_at = clock() + _REPAIR_SECONDS
-        self._drifting: list[int] = []
+        self._repairing: _Repairing | None = None
         self._finder: DuplicateFinder | None = None
         self._state = State()
         with database.reading() as connection:
@@ -97,51 +105,73 @@ class Matcher:
         return [row.number for row in rows]
 
     def repair(self) -> bool:
-        """When nothing else is to do: once an hour look again at the clusters that tickets came to, a few at a time,
-        and forget what is past its retention. Whether more is to do at once.
+        """When nothing else is to do: once an hour look again at the clusters that tickets came to, and forget the
+        tickets whose text is purged, for a moment at a time. Whether anything was done; if so there may be more.
 
         Raises `service.storage.StorageUnavailable`.
         """
-        finder = self._finder
-        if finder is None:
-            return False
-        if not self._drifting:
+        if self._repairing is None:
             if self._clock() < self._repair_at:
                 return False
             self._repair_at = self._clock() + _REPAIR_SECONDS
-            self._drifting = finder.live_clusters(
-                since=datetime.now(UTC) - 2 * timedelta(seconds=_REPAIR_SECONDS)
-            )
-        these, self._drifting = self._drifting[:_REPAIRED_TOGETHER], self._drifting[_REPAIRED_TOGETHER:]
-        finder.recluster(clusters=these)
-        forgotten = finder.forget(datetime.now(UTC) - self._text)
-        self._write_moves()
-        return bool(self._drifting or forgotten)
+            if self._state.epoch < 0:
+                return False
+            finder = self._finder or self._open()
+            after, through = self._state.repaired, finder.store.newest_event()
+            drifting = finder.store.changed_clusters(after=after, through=through, kinds=("join", "merge"))
+            self._repairing = _Repairing(drifting)
+        finder = self._finder or self._open()
+        self._look_again(finder, self._repairing)
+        forgotten = self._forget_purged(finder)
+        if self._repairing.left or forgotten or self._write_moves(finder):
+            return True
+        self._repairing = None
+        return True
 
-    def _write_moves(self) -> None:
-        """Put the tickets of clusters that were merged or split where the finder has them."""
-        finder = self._finder
-        assert finder is not None
-        events = finder.store.events(after=self._state.repaired)
-        if not events:
-            return
-        changed = {
-            number
-            for event in events
-            if event.kind in ("merge", "split")
-            for number in (event.cluster, event.other)
-            if number is not None
-        }
-        state = replace(self._state, repaired=events[-1].sequence)
+    def _look_again(self, finder: DuplicateFinder, repairing: _Repairing) -> None:
+        """Cluster anew, one matter after another, for no longer than new tickets may wait."""
+        end = time.monotonic() + _REPAIRED_TOGETHER_SECONDS
+        while repairing.left and time.monotonic() < end:
+            cluster = repairing.left.pop()
+            if cluster not in repairing.seen:
+                _, linked = finder.repair(cluster)
+                repairing.seen |= linked
+
+    def _forget_purged(self, finder: DuplicateFinder) -> bool:
+        """Forget of the oldest tickets those whose text the rows hold no longer. Whether there were any."""
+        oldest = [ticket.ticket_id for ticket in finder.store.oldest(_MOST_NAMED)]
+        with self._database.reading() as connection:
+            kept = set(
+                connection.scalars(
+                    select(TICKETS.c.ticket_id).where(
+                        TICKETS.c.ticket_id.in_(oldest), TICKETS.c.text_purged_at.is_(None)
+                    )
+                )
+            )
+        gone = [ticket_id for ticket_id in oldest if ticket_id not in kept]
+        finder.forget(gone)
+        return bool(gone)
+
+    def _write_moves(self, finder: DuplicateFinder) -> bool:
+        """Put the tickets of clusters that were merged or split where the finder has them, some clusters at a time.
+        Whether there are more.
+        """
+        known, newest = self._state.repaired, finder.store.newest_event()
+        through = min(newest, known + _EVENTS_TOGETHER)
+        if through == known:
+            return False
+        changed = finder.store.changed_clusters(after=known, through=through, kinds=("merge", "split"))
+        state = replace(self._state, repaired=through)
         with self._database.writing() as connection:
             touched: set[str] = set()
-            for number in sorted(changed):
+            for number in changed:
                 name = cluster_name(number)
                 members = finder.members(name)
                 touched |= _move(connection, members, self._name(name)) if members else {self._name(name)}
             _count_again(connection, touched)
             _keep_state(connection, state, known=self._state)
         self._state = state
+        return through < newest
 
     def refresh_topics(self) -> None:
         """Write down what is hot now."""
@@ -247,7 +277,12 @@ class Matcher:
 
     def _obey(self, rulings: Sequence[Row[Any]]) -> None:
         """Pass a person's word on two tickets on, and move what moved."""
-        finder = self._finder or self._open()
+        finder = self._finder
+        if finder is None:
+            finder = self._open()
+            # An index made anew has heard of none: those obeyed before are said again.
+            with self._database.reading() as connection:
+                rulings = _rulings_after(connection, self._state.ruled, through=self._state.through)
         moved: dict[str, str] = {}
         for row in rulings:
             try:
@@ -418,9 +453,12 @@ def _move(connection: Connection, ticket_ids: Sequence[str], cluster: str) -> se
 
 def _count_again(connection: Connection, clusters: set[str]) -> None:
     """Write the sizes of clusters whose tickets changed; those that are empty are gone."""
-    if not clusters:
-        return
     names = sorted(clusters)
+    for start in range(0, len(names), _MOST_NAMED):
+        _count(connection, names[start : start + _MOST_NAMED])
+
+
+def _count(connection: Connection, names: Sequence[str]) -> None:
     rows = connection.execute(
         select(
             TICKETS.c.cluster,

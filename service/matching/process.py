@@ -117,7 +117,6 @@ def _work(settings: Settings, database: Database, told: Told) -> None:
         settings.data_dir / "duplicates",
         scorer=PairScorer.of_bundle(Shelf(settings).wanted().folder),
         window_days=settings.duplicates_window_days,
-        text_days=settings.retention_text_days,
     )
     _log.info("duplicates are looked for")
     changed, refreshed = True, 0.0
@@ -133,7 +132,11 @@ def _work(settings: Settings, database: Database, told: Told) -> None:
             if changed and time.monotonic() - refreshed > _TOPICS_SECONDS:
                 matcher.refresh_topics()
                 changed, refreshed = False, time.monotonic()
-            told.wait(0 if matcher.repair() else _POLL_SECONDS)
+            if matcher.repair():
+                changed = True
+                told.wait(0)
+                continue
+            told.wait(_POLL_SECONDS)
     finally:
         matcher.close()
 

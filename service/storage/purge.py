@@ -29,8 +29,8 @@ from service.storage.tables import (
 
 _TOGETHER: Final = 5_000
 """Tickets of one transaction: a running service waits no longer than it takes."""
-_NAMED: Final = 500
-"""Names in one statement."""
+_JOBS_TOGETHER: Final = 5
+"""Jobs of one transaction; each may have a million letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +78,29 @@ def counted(connection: Connection, before: Limits) -> Purged:
     )
 
 
+def doubted(connection: Connection, before: Limits) -> str:
+    """Why the limits may be those of a wrong clock; empty when nothing speaks for it."""
+    old = TICKETS.c.received_at < before.text
+    forgotten = _count(connection, TICKETS, old & TICKETS.c.text_purged_at.is_(None))
+    kept = _count(connection, TICKETS, ~old)
+    if forgotten <= kept:
+        return ""
+    return (
+        f"{forgotten} tickets would lose their text and {kept} keep it: is this machine's clock, "
+        f"{datetime.now(UTC):%Y-%m-%d}, right?"
+    )
+
+
 def purge(database: Database, before: Limits, *, actor: str, everything: bool = False) -> Purged:
     """Forget, while the service may run.
 
-    Raises `service.storage.StorageUnavailable`, and `FenboError` when no ticket would keep its text and that was not
-    asked for with ``everything``: likelier than that is a clock that runs ahead.
+    Raises `service.storage.StorageUnavailable`, and `FenboError` when more than half of the tickets would lose their
+    text and that was not asked for with ``everything``: likelier than that is a clock that runs ahead.
     """
     with database.reading() as connection:
-        newest: datetime | None = connection.execute(select(func.max(TICKETS.c.received_at))).scalar()
-    if newest is not None and newest < before.text and not everything:
-        raise FenboError(
-            f"every ticket is past its retention, the newest is of {newest:%Y-%m-%d}: is this machine's clock right?"
-            " nothing was purged; if it is, purge with --everything"
-        )
+        doubt = doubted(connection, before)
+    if doubt and not everything:
+        raise FenboError(f"{doubt}; nothing was purged. If the clock is right, purge with --everything")
     texts = 0
     while True:
         with database.writing() as connection:
@@ -108,8 +118,14 @@ def purge(database: Database, before: Limits, *, actor: str, everything: bool = 
         tickets += done
         if done < _TOGETHER:
             break
+    jobs = 0
+    while True:
+        with database.writing() as connection:
+            done = _forget_jobs(connection, before.text, actor)
+        jobs += done
+        if done < _JOBS_TOGETHER:
+            break
     with database.writing() as connection:
-        jobs = _forget_jobs(connection, before.text, actor)
         audits = _forget_audit(connection, before.audit, actor)
     return Purged(texts, tickets, outcomes, reviews, audits, jobs)
 
@@ -190,12 +206,12 @@ def _forget_tickets(connection: Connection, before: datetime, actor: str) -> int
 
 def _forget_jobs(connection: Connection, before: datetime, actor: str) -> int:
     """Delete jobs that ended long ago, with their answers."""
-    ended = list(connection.scalars(select(JOBS.c.job).where(JOBS.c.finished_at < before)))
-    for start in range(0, len(ended), _NAMED):
-        these = ended[start : start + _NAMED]
-        connection.execute(delete(CHUNKS).where(CHUNKS.c.job.in_(these)))
-        connection.execute(delete(JOBS).where(JOBS.c.job.in_(these)))
+    ended = list(
+        connection.scalars(select(JOBS.c.job).where(JOBS.c.finished_at < before).limit(_JOBS_TOGETHER))
+    )
     if ended:
+        connection.execute(delete(CHUNKS).where(CHUNKS.c.job.in_(ended)))
+        connection.execute(delete(JOBS).where(JOBS.c.job.in_(ended)))
         _tell(connection, actor, "jobs", before, count=len(ended), through=0)
     return len(ended)
 

@@ -36,17 +36,16 @@ def crossed_opinion(
     *,
     settings: FitSettings,
     folds: int,
+    origin: str,
     validate: Callable[[Network], float],
     work: Path,
     device: str,
     say: Callable[[str], None],
-    only: int | None = None,
 ) -> F32:
     """Department probabilities (N, K) of each letter by an encoder trained without it and its near-copies.
 
-    ``backbone`` gives a fresh untouched encoder. Rows of letters that have not exactly one department are zero.
-    Each fold's answers are kept in ``work``, so that a second call after a crash goes on; ``only`` asks for one
-    fold and leaves the other rows zero, for several machines.
+    ``backbone`` gives a fresh untouched encoder and ``origin`` names it. Rows of letters that have not exactly one
+    department are zero. Each fold's answers are kept in ``work``, so that a second call after a crash goes on.
     """
     rows = corpus.labelled(HEAD)
     letters = corpus.select(rows)
@@ -56,13 +55,11 @@ def crossed_opinion(
     truth = part.labels(HEAD)
     classes = part.allowed[HEAD].shape[1]
     groups = near_duplicate_groups([document.text for document in part.documents])
-    mark = _mark(part, settings, folds)
+    mark = _mark(part, settings, folds, origin)
     logits = np.zeros((len(rows), classes), dtype=np.float32)
     for number, (learned, asked) in enumerate(
         group_folds(groups, folds, settings.seed, labels=[str(column) for column in truth]), start=1
     ):
-        if only is not None and number != only:
-            continue
         path = work / f"opinion-{number}-{mark}.npy"
         if not path.exists():
             say(f"opinion {number} of {folds}: {len(learned):,} letters learned, {len(asked):,} asked about")
@@ -73,12 +70,14 @@ def crossed_opinion(
                 tokens.select(rows[learned]),
                 soft={},
                 settings=settings,
-                checkpoint=work / f"opinion-{number}.pt",
+                checkpoint=work / f"opinion-{number}-{mark}.pt",
                 validate=validate,
                 device=device,
             )
             found = answers(network, tokens.select(rows[asked]).whole, tokens.padding, device=device)[HEAD]
-            np.save(path, found, allow_pickle=False)
+            scratch = path.with_name("opinion.writing.npy")
+            np.save(scratch, found, allow_pickle=False)
+            scratch.replace(path)
         logits[asked] = np.load(path, allow_pickle=False)
     result = np.zeros((len(corpus), classes), dtype=np.float32)
     result[rows] = softmax(logits * np.float32(_sharpness(logits, truth)))
@@ -95,11 +94,12 @@ def _sharpness(logits: F32, truth: NDArray[np.int64]) -> float:
     return float(factors[int(np.argmin(losses))])
 
 
-def _mark(part: Corpus, settings: FitSettings, folds: int) -> str:
-    """Changes when anything does that the opinion depends on."""
+def _mark(part: Corpus, settings: FitSettings, folds: int, origin: str) -> str:
+    """Changes with the letters, their labels, the encoder begun with and how it is trained."""
     digest = hashlib.blake2b(digest_size=8)
-    digest.update(repr((settings, folds)).encode())
+    digest.update(repr((settings, folds, origin)).encode())
     digest.update(np.packbits(part.allowed[HEAD]).tobytes())
+    digest.update(part.weights[HEAD].tobytes())
     for document in part.documents:
         digest.update(document.text.encode("utf-8"))
     return digest.hexdigest()

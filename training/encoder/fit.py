@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -82,7 +83,7 @@ def fit_encoder(
         lambda step: (step + 1) / warm if step < warm else max(0.0, (total - step) / max(1, total - warm)),
     )
     goal = _Goal(corpus, soft, settings, device)
-    state = _State.resume(checkpoint, _identity(corpus, settings), network, optimiser, schedule)
+    state = _State.resume(checkpoint, _identity(corpus, soft, settings), network, optimiser, schedule)
     lengths = [min(len(letter), settings.longest) for letter in tokens.whole]
     with tqdm(total=total, initial=state.step, desc="encoder", unit="step") as bar:
         for epoch in range(state.step // steps_per_epoch, epochs):
@@ -202,8 +203,15 @@ class _State:
         scratch.replace(path)
 
 
-def _identity(corpus: Corpus, settings: FitSettings) -> str:
-    return json.dumps({"letters": len(corpus), "settings": asdict(settings)}, sort_keys=True)
+def _identity(corpus: Corpus, soft: dict[str, F32], settings: FitSettings) -> str:
+    """Changes with the letters, what is taught of them, and how."""
+    digest = hashlib.blake2b(digest_size=8)
+    for arrays in (corpus.allowed, corpus.weights, soft):
+        for name, values in sorted(arrays.items()):
+            digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    for document in corpus.documents:
+        digest.update(document.text.encode("utf-8"))
+    return json.dumps({"taught": digest.hexdigest(), "settings": asdict(settings)}, sort_keys=True)
 
 
 def _noisy_block(

@@ -106,6 +106,7 @@ def train_encoder(
             backbone,
             settings=settings,
             folds=plan.opinion_folds,
+            origin=f"{plan.initial} {plan.layers}",
             validate=validate,
             work=work,
             device=device,
@@ -123,7 +124,7 @@ def train_encoder(
 def _mean(before: Mapping[str, Tensor], after: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """Weights between two networks of one origin: ``share`` of ``after``."""
     return {
-        name: torch.lerp(value, after[name], share) if value.is_floating_point() else after[name]
+        name: torch.lerp(value, after[name].cpu(), share) if value.is_floating_point() else after[name].cpu()
         for name, value in before.items()
     }
 

@@ -133,12 +133,16 @@ class TestPurge:
         assert again.json()["type"] == "urn:fenbo:problem:text-purged"
         assert len(client.get("/v1/tickets").json()["tickets"]) == 5
 
-    def test_a_clock_that_runs_ahead_forgets_nothing(self, client: TestClient, stored: Settings) -> None:  # noqa: ARG002
+    def test_a_clock_that_runs_ahead_forgets_nothing(self, client: TestClient, stored: Settings) -> None:
         before = everything(stored)
         with time_machine.travel(datetime(2060, 1, 1, tzinfo=UTC)):
             refused = _run(stored, "purge")
             assert "clock" in str(refused.exception)
             assert everything(stored) == before
+            client.post("/v1/tickets", json={"ticket_id": "T9", "content": "树"})
+            assert "clock" in str(_run(stored, "purge").exception), (
+                "one ticket of that time is no proof of it"
+            )
             assert _run(stored, "purge", "--everything").exit_code == 0
         assert "拖欠工资" not in everything(stored)
 
