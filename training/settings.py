@@ -21,14 +21,14 @@ T = TypeVar("T")
 class EncoderSettings:
     """``initial``: ``starter``, a folder, or a Hugging Face name; ``layers``: its lower layers, 0 for all.
 
-    ``opinion_folds``: folds in which encoders are trained first whose opinion of the letters that they did not see
-    is taught beside the labels, 0 for none; ``refined_share``: how much of the weights after a further pass goes into
-    the mean with those before (Wortsman et al. 2022).
+    ``opinion_folds``: folds in which other models form the second opinion that further passes learn from;
+    ``refined_share``: how much of the weights after such a pass goes into the mean with those before (Wortsman et al.
+    2022).
     """
 
     initial: str = "starter"
     layers: int = 0
-    opinion_folds: int = 0
+    opinion_folds: int = 5
     refined_share: float = 0.5
 
 

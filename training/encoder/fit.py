@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -39,12 +38,6 @@ class Tokens:
     prefix: int
     padding: int
     masking: int
-
-    def select(self, rows: NDArray[np.int64]) -> Tokens:
-        """Those of the letters at ``rows``, in that order."""
-        return dataclasses.replace(
-            self, whole=[self.whole[row] for row in rows], untitled=[self.untitled[row] for row in rows]
-        )
 
     def polite(self, letter: Sequence[int], generator: np.random.Generator) -> Sequence[int]:
         """The letter with one of the phrases before or behind it."""
@@ -130,6 +123,24 @@ def answers(
                 piece.rows.numpy()
             ] = rows
     return results
+
+
+@torch.no_grad()
+def untouched_vectors(backbone: Any, tokens: Sequence[Sequence[int]], padding: int, *, device: str) -> F32:
+    """Mean-pooled vectors (N, width) of an encoder as it came, centred on their mean, at unit length.
+
+    Centring matters: raw cosines of random letters are about 0.88 (anisotropy; Mu and Viswanath 2018).
+    """
+    network = Network(backbone, {}).eval().to(device)
+    vectors = np.zeros((len(tokens), int(backbone.config.hidden_size)), dtype=np.float32)
+    blocks = in_order(tokens, 32, 128, padding)
+    for piece in tqdm(blocks, total=math.ceil(len(tokens) / 32), desc="untouched", unit="block"):
+        with torch.autocast(device, torch.bfloat16):
+            pooled = network.pooled(piece.tokens.to(device), piece.mask.to(device))
+        vectors[piece.rows.numpy()] = pooled.cpu().numpy()
+    vectors -= vectors.mean(axis=0)
+    unit: F32 = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
+    return unit
 
 
 class _Goal:

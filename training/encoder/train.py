@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +16,7 @@ from model.encoder import Head, Heads, Tokeniser
 from model.errors import FenboError
 from model.ngrams import Document
 from training.corpus import Corpus
-from training.encoder.crossed import HEAD, crossed_opinion
-from training.encoder.fit import Tokens, answers, fit_encoder
+from training.encoder.fit import Tokens, answers, fit_encoder, untouched_vectors
 from training.encoder.network import Network, load_backbone
 from training.encoder_settings import FitSettings
 
@@ -33,15 +31,16 @@ class Plan:
     """What to start from. ``initial`` is a folder or a hub name, ``layers`` 0 for all of its layers.
 
     ``soft`` holds a teacher's probabilities (N, K) for heads that the letters have no labels for, ``heads`` first
-    weights by head name, where the classes are the same. ``opinion_folds``: see :mod:`training.encoder.crossed`, 0
-    for none. ``refined_share`` is how much of the weights after a further pass goes into the mean.
+    weights by head name, where the classes are the same. For further passes alone: ``opinion``, given vectors of the
+    untouched encoder, says what models that never saw a letter think its department is (N, K); ``refined_share`` is
+    how much of the weights after the pass goes into the mean.
     """
 
     initial: str
     layers: int
     soft: dict[str, F32]
     heads: Heads | None
-    opinion_folds: int = 0
+    opinion: Callable[[F32], F32] | None = None
     refined_share: float = 0.5
 
 
@@ -59,23 +58,19 @@ def train_encoder(
     refine: Sequence[FitSettings] = (),
     work: Path,
     out: Path,
-    say: Callable[[str], None],
 ) -> Network:
     """Fit on ``corpus``, stop by the department accuracy on ``dev``, save into the folder ``out``.
 
-    Each pass of ``refine`` goes over the letters again; the mean of the weights before and after it is better than
-    either.
+    Each pass of ``refine`` goes over the letters again, with the plan's ``opinion`` beside their labels: what the
+    first learned by heart is unlearned. The mean of the weights before and after a pass is better than either.
     ``work`` keeps the checkpoints, so that a second call after a crash goes on.
     """
     device = device_name()
     work.mkdir(parents=True, exist_ok=True)
     tokeniser = Tokeniser(_tokeniser_file(plan.initial))
     tokens = _tokens(corpus.documents, tokeniser)
-
-    def backbone() -> Any:
-        return load_backbone(plan.initial, layers=plan.layers or None)
-
-    network = Network(backbone(), {head: mask.shape[1] for head, mask in corpus.allowed.items()})
+    backbone = load_backbone(plan.initial, layers=plan.layers or None)
+    network = Network(backbone, {head: mask.shape[1] for head, mask in corpus.allowed.items()})
     _start_heads(network, plan.heads)
 
     checked = dev.select(dev.labelled("department"))
@@ -98,21 +93,10 @@ def train_encoder(
             device=device,
         )
 
+    fit(plan.soft, settings, "encoder.pt")
     soft = dict(plan.soft)
-    if plan.opinion_folds:
-        soft[HEAD] = crossed_opinion(
-            corpus,
-            tokens,
-            backbone,
-            settings=settings,
-            folds=plan.opinion_folds,
-            origin=f"{plan.initial} {plan.layers}",
-            validate=validate,
-            work=work,
-            device=device,
-            say=say,
-        )
-    fit(soft, settings, "encoder.pt")
+    if refine and plan.opinion is not None:
+        soft["department"] = plan.opinion(_untouched(plan.initial, tokens, work, device))
     for number, how in enumerate(refine, start=1):
         before = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
         fit(soft, how, f"refined-{number}.pt")
@@ -164,6 +148,20 @@ def _tokens(documents: Sequence[Document], tokeniser: Tokeniser) -> Tokens:
         padding=tokeniser.padding,
         masking=tokeniser.masking,
     )
+
+
+def _untouched(initial: str, tokens: Tokens, work: Path, device: str) -> F32:
+    """The untouched initial encoder's vectors, kept in ``work`` because they take minutes on a CPU."""
+    path = work / "untouched.npy"
+    if path.exists():
+        vectors: F32 = np.load(path, allow_pickle=False)
+        if len(vectors) == len(tokens.whole):
+            return vectors
+    vectors = untouched_vectors(load_backbone(initial), tokens.whole, tokens.padding, device=device)
+    scratch = path.with_name("writing.npy")
+    np.save(scratch, vectors, allow_pickle=False)
+    scratch.replace(path)
+    return vectors
 
 
 def _start_heads(network: Network, heads: Heads | None) -> None:
