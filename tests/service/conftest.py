@@ -42,8 +42,9 @@ os.environ["FENBO_DUPLICATES"] = "false"
 # Whether a ticket is drawn for the audit depends on a key that each run makes; tests of the audit set a rate.
 os.environ["FENBO_AUDIT_RATE"] = "0"
 
-PATIENT = Settings(queue_wait_ms=60_000, dev=True, registry=Path("no-bundles-here"))
-"""Refuses nobody for being late: the machine that runs the tests may be slow."""
+PATIENT = Settings(queue_wait_ms=60_000, dev=True, registry=Path("no-bundles-here"), inference_threads=1)
+"""Refuses nobody for being late: the machine that runs the tests may be slow. One batch at a time, so that a test that
+holds it knows where the next letters wait."""
 
 
 @dataclass

@@ -98,7 +98,9 @@ def test_other_types_are_415(client: TestClient, media_type: str) -> None:
 
 def test_full_queue_slows_the_caller_down_and_refuses_nothing() -> None:
     router = FixtureRouter(seconds=0.002)
-    with behind_socket(router, Settings(queue_requests=2, queue_wait_ms=60_000, duplicates=False)) as running:
+    with behind_socket(
+        router, Settings(queue_requests=2, queue_wait_ms=60_000, duplicates=False, inference_threads=1)
+    ) as running:
         body = lines(*({"ticket_id": f"T{n}", "content": f"第 {n} 封"} for n in range(60)))
         answers = sent(running.client, body)
     assert [each["status"] for each in answers] == [201] * 60

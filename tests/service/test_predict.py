@@ -174,7 +174,10 @@ def test_same_letter_gets_the_same_answer_alone_or_among_others(running: Running
 
 def test_full_queue_answers_429_with_retry_after_and_recovers() -> None:
     router = FixtureRouter()
-    with behind_socket(router, Settings(queue_requests=3)) as running, ThreadPoolExecutor(12) as callers:
+    with (
+        behind_socket(router, Settings(queue_requests=3, inference_threads=1)) as running,
+        ThreadPoolExecutor(12) as callers,
+    ):
         router.gate.clear()
         before = len(router.batches)
         first = callers.submit(running.client.post, "/v1/predict", json={"content": "占位"})
@@ -264,7 +267,10 @@ def test_letter_that_breaks_the_model_fails_alone(running: Running) -> None:
 
 def test_stopping_service_answers_all_that_it_accepted() -> None:
     router = FixtureRouter()
-    with behind_socket(router, Settings(queue_wait_ms=60_000)) as running, ThreadPoolExecutor(24) as callers:
+    with (
+        behind_socket(router, Settings(queue_wait_ms=60_000, inference_threads=1)) as running,
+        ThreadPoolExecutor(24) as callers,
+    ):
         router.gate.clear()
         asked = [
             callers.submit(running.client.post, "/v1/predict", json={"content": f"第 {number} 封"})
