@@ -107,7 +107,8 @@ def hot_topics(
     city = _City(store.moments())
     start = int(since.timestamp()) if since is not None else 0
     sizes = store.live_clusters(since=start, smallest=smallest)
-    at = int(now.timestamp()) if now is not None else None
+    # The second that is under way counts too: what came in it came before now.
+    at = int(now.timestamp()) + 1 if now is not None else None
     bursts: list[tuple[_Burst, int, list[int]]] = []
     members = store.members(sorted(sizes))
     for cluster, numbers in members.items():
