@@ -420,3 +420,14 @@ def test_time_is_linear_in_the_length(piece: str) -> None:
 
     # A clock tick is added to both: a short run is not measured finer than that.
     assert seconds(long) + 0.01 <= 20 * (min(seconds(long[:100_000]) for _ in range(2)) + 0.01)
+
+
+@pytest.mark.parametrize("text", ["电话1 4000000000，", "手机 1-8008208820。", "联系电话：1 (400) 8001234"])
+def test_a_mobile_number_whose_rest_looks_like_a_hotline_is_masked(text: str) -> None:
+    assert "[PHONE]" in mask(text).text
+    assert digits_left(mask(text).text) == ""
+
+
+def test_a_hotline_behind_another_number_stays() -> None:
+    assert "4008001234" in mask("客服电话4008001234打不通").text
+    assert "4008001234" in mask("1 4008001234 是他们的客服").text

@@ -17,6 +17,7 @@ _LOOSE_MOBILE = re.compile(
     rf"(?=[+0-9])(?<![0-9])(?<![0-9][ .\-]){_COUNTRY}"
     rf"(?P<number>1{_GAP}[3-9](?:{_GAP}[0-9]){{9}})(?!{_GAP}[0-9]| ?(?:元|块钱|万元|亿元))"
 )
+_ONE_BEFORE = re.compile(rf"(?<![0-9])1{_GAP}\Z")
 _CALLED_PHONE = re.compile(r"电话|手机|联系|号码|致电|拨打|来电|微信|tel|phone|mobile")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[ \-][0-9]{1,2}[ \-][0-9]{1,2}")
 _MOST_GROUPS = 5
@@ -51,7 +52,15 @@ _NATIONAL_SERVICE = re.compile(r"95[01][0-9]{5}(?![0-9])")
 def find_hotlines(text: str) -> Iterator[Finding]:
     """400 and 800 numbers: reported so that nothing inside them is taken for a landline."""
     for match in _HOTLINE.finditer(text):
-        yield Finding("hotline", *match.span())
+        if not _ends_a_mobile(text, match.start()):
+            yield Finding("hotline", *match.span())
+
+
+def _ends_a_mobile(text: str, start: int) -> bool:
+    """Whether what looks like a hotline is the rest of a mobile number written apart: 电话 1 4000000000."""
+    one = _ONE_BEFORE.search(text, max(0, start - 4), start)
+    mobile = None if one is None else _LOOSE_MOBILE.match(text, one.start())
+    return mobile is not None and preceded(text, mobile.start(), _CALLED_PHONE)
 
 
 def _is_mobile_in_pieces(text: str, match: re.Match[str]) -> bool:
