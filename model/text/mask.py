@@ -62,11 +62,12 @@ def _finders(text: str) -> Iterator[tuple[Finder, str]]:
     """
     longest = max((number.end() - number.start() for number in _NUMBER.finditer(text)), default=0)
     yield find_emails, text
-    if longest >= _LOCAL_NUMBER_LENGTH:
-        yield find_hotlines, text
     if longest >= _ID_LENGTH:
+        # By their check digits; written apart, the end of one may look like a hotline.
         yield find_ids, text
         yield find_cards, text
+    if longest >= _LOCAL_NUMBER_LENGTH:
+        yield find_hotlines, text
     yield find_wechats, text
     if longest >= _MOBILE_LENGTH:
         yield find_mobiles, text

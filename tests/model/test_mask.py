@@ -428,6 +428,10 @@ def test_a_mobile_number_whose_rest_looks_like_a_hotline_is_masked(text: str) ->
     assert digits_left(mask(text).text) == ""
 
 
+def test_an_identity_card_whose_end_looks_like_a_hotline_is_masked() -> None:
+    assert digits_left(mask("身份证44030519 4001010007，").text) == ""
+
+
 def test_a_hotline_behind_another_number_stays() -> None:
     assert "4008001234" in mask("客服电话4008001234打不通").text
     assert "4008001234" in mask("1 4008001234 是他们的客服").text
