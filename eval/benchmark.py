@@ -226,29 +226,22 @@ def question(router: Router) -> dict[str, Any]:
 
 
 def padding(router: Router) -> dict[str, Any]:
-    """Short written letters with a polite phrase before or behind them: how often the department changes."""
+    """Short written letters with a polite phrase before or behind them: how often the department changes, on average
+    over phrases of a few characters and over whole sentences. None is among those that training adds.
+    """
     letters = _tickets(read_rows(WRITTEN / "letters.csv"))
-    phrases = (
-        "您好！",
-        "打扰了，",
-        "尊敬的领导：您好！",
-        "，麻烦尽快处理，谢谢！",
-        "，盼复。",
-        "，辛苦各位了！",
-    )
     plain = [p.department.code for p in router.predict(letters, explain="none")]
-    changed = []
-    for phrase in phrases:
-        padded = [
-            replace(
-                letter,
-                content=letter.content + phrase if phrase.startswith("，") else phrase + letter.content,
-            )
-            for letter in letters
-        ]
+
+    def changed(before: str, behind: str) -> float:
+        padded = [replace(letter, content=before + letter.content + behind) for letter in letters]
         found = [p.department.code for p in router.predict(padded, explain="none")]
-        changed.append(np.mean([one != other for one, other in zip(plain, found, strict=True)]))
-    return {"letters": len(letters), "changed": _round(np.mean(changed))}
+        return float(np.mean([one != other for one, other in zip(plain, found, strict=True)]))
+
+    return {
+        "letters": len(letters),
+        "short": _round(np.mean([changed(*phrase) for phrase in _SHORT_COURTESIES])),
+        "long": _round(np.mean([changed(*phrase) for phrase in _LONG_COURTESIES])),
+    }
 
 
 def files(router: Router) -> dict[str, Any]:
@@ -367,6 +360,20 @@ def _round(value: float | np.floating[Any], digits: int = 4) -> float:
     return round(float(value), digits)
 
 
+_SHORT_COURTESIES = (
+    ("您好！", ""),
+    ("打扰了，", ""),
+    ("尊敬的领导：您好！", ""),
+    ("", "，麻烦尽快处理，谢谢！"),
+    ("", "，盼复。"),
+    ("", "，辛苦各位了！"),
+)
+_LONG_COURTESIES = (
+    ("尊敬的市长，您好！在您百忙之中打扰实在抱歉，我是一名普通市民，想向您反映一件事。", ""),
+    ("各位领导辛苦了，第一次在这里留言，说得不对的地方请多包涵。", ""),
+    ("", "恳请领导抽空过问一下，给我们老百姓一个满意的答复，万分感谢，祝您身体健康、工作顺利！"),
+    ("领导您好，冒昧来信。", "以上情况句句属实，盼望能早日得到回复，再次感谢您的耐心。"),
+)
 _LETTER: dict[str, type] = {"title": str, "content": str}
 _SHENZHEN = "department=department_code,created_at=asked"
 

@@ -201,8 +201,8 @@ class _Parts:
         """Rows with one label for ``head``; for urgency and kind, of sources that name every class.
 
         Where a city tells questions from all the rest, only questions have one label, and a model of words would
-        learn the city's words for those of a question: kind was right 0.013 to 0.038 less often for it. The
-        department keeps such letters: there are many departments among them.
+        learn the city's words for those of a question (measured in EXPERIMENTS.md). The department keeps such
+        letters: there are many departments among them.
         """
         rows = self.full.labelled(head)
         if head == "department":

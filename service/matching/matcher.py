@@ -123,9 +123,8 @@ class Matcher:
         finder = self._finder or self._open()
         self._look_again(finder, self._repairing)
         forgotten = self._forget_purged(finder)
-        if self._repairing.left or forgotten or self._write_moves(finder):
-            return True
-        self._repairing = None
+        if not (self._repairing.left or forgotten or self._write_moves(finder)):
+            self._repairing = None
         return True
 
     def _look_again(self, finder: DuplicateFinder, repairing: _Repairing) -> None:

@@ -4,6 +4,7 @@ the only way in which append-only rows may go: triggers refuse every other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -101,33 +102,30 @@ def purge(database: Database, before: Limits, *, actor: str, everything: bool = 
         doubt = doubted(connection, before)
     if doubt and not everything:
         raise FenboError(f"{doubt}; nothing was purged. If the clock is right, purge with --everything")
-    texts = 0
-    while True:
-        with database.writing() as connection:
-            done = _forget_texts(connection, before.text, actor)
-        texts += done
-        if done < _TOGETHER:
-            break
+    texts = _in_turns(database, lambda connection: _forget_texts(connection, before.text, actor), _TOGETHER)
     with database.writing() as connection:
         outcomes = _forget_rows(connection, OUTCOMES, "outcomes", before.records, actor)
         reviews = _forget_rows(connection, REVIEWS, "reviews", before.records, actor)
-    tickets = 0
-    while True:
-        with database.writing() as connection:
-            done = _forget_tickets(connection, before.records, actor)
-        tickets += done
-        if done < _TOGETHER:
-            break
-    jobs = 0
-    while True:
-        with database.writing() as connection:
-            done = _forget_jobs(connection, before.text, actor)
-        jobs += done
-        if done < _JOBS_TOGETHER:
-            break
+    tickets = _in_turns(
+        database, lambda connection: _forget_tickets(connection, before.records, actor), _TOGETHER
+    )
+    jobs = _in_turns(
+        database, lambda connection: _forget_jobs(connection, before.text, actor), _JOBS_TOGETHER
+    )
     with database.writing() as connection:
         audits = _forget_audit(connection, before.audit, actor)
     return Purged(texts, tickets, outcomes, reviews, audits, jobs)
+
+
+def _in_turns(database: Database, forget: Callable[[Connection], int], most: int) -> int:
+    """Forget ``most`` at a time, each in a transaction of its own, until fewer are found; how many in all."""
+    total = 0
+    while True:
+        with database.writing() as connection:
+            done = forget(connection)
+        total += done
+        if done < most:
+            return total
 
 
 def _forget_texts(connection: Connection, before: datetime, actor: str) -> int:

@@ -61,7 +61,7 @@ def fit_encoder(
 
     ``soft`` are probabilities (N, K) per head to imitate; rows of zeros say nothing.
     After every epoch, and every 200 steps, the state is written to ``checkpoint``; a later call with the
-    same settings and as many letters goes on from there. Returns the best validation value.
+    same letters, labels and settings goes on from there. Returns the best validation value.
     """
     torch.manual_seed(settings.seed)
     network.to(device)
