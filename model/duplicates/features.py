@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -253,7 +254,15 @@ def _presence(name: str, text: str) -> float:
     """
     if name in text:
         return 1.0
+    for run in _runs_of(name):
+        if run in text:
+            return 0.7
+    return 0.0
+
+
+@lru_cache(maxsize=1 << 14)
+def _runs_of(name: str) -> tuple[str, ...]:
     if len(name) < 4 or name.isdigit():
-        return 0.0
-    part = max(3, -(-len(name) * 6 // 10))
-    return 0.7 if any(name[start : start + part] in text for start in range(len(name) - part + 1)) else 0.0
+        return ()
+    length = max(3, -(-len(name) * 6 // 10))
+    return tuple(name[start : start + length] for start in range(len(name) - length + 1))

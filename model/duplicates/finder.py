@@ -17,8 +17,9 @@ from model.errors import FenboError
 from model.place import Place, PlaceFinder
 from model.ticket import Ticket
 
+from .axes import principal_axes
 from .bearing import SKETCHED, weighed
-from .index import AXES_AT, VectorIndex, principal_axes
+from .index import AXES_AT, VectorIndex
 from .partition import COHESION, binding, partition, renamed
 from .profile import Profile, Profiler, full_text
 from .score import PairScorer

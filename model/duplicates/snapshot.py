@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .index import WORDS, VectorIndex
+from .axes import WORDS, Axes
+from .index import VectorIndex
 from .shard import Shard
 
-_FORMAT = 3
+_FORMAT = 4
 _MANIFEST = "manifest.json"
 
 F32 = NDArray[np.float32]
@@ -64,7 +65,7 @@ def save_snapshot(index: VectorIndex, folder: Path, *, identity: str, last_numbe
         "shards": rows,
     }
     if index.axes is not None:
-        data = _bytes(axes=index.axes)
+        data = _bytes(turned=index.axes.turned, planes=index.axes.planes)
         manifest["axes"] = {"file": f"axes-{zlib.crc32(data):08x}.npz", "crc32": zlib.crc32(data)}
         (folder / manifest["axes"]["file"]).write_bytes(data)
     draft = folder / f"{_MANIFEST}.draft"
@@ -95,7 +96,7 @@ def load_snapshot(
     try:
         axes = None
         if manifest["axes"]:
-            axes = _arrays(folder, manifest["axes"])["axes"]
+            axes = Axes(**_arrays(folder, manifest["axes"]))
         index = VectorIndex(dimensions, axes=axes)
         for row in manifest["shards"]:
             if row["week"] < first_week:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.duplicates.index import EVERYWHERE, VectorIndex, principal_axes
+from model.duplicates.axes import BITS, Axes, principal_axes
+from model.duplicates.index import EVERYWHERE, VectorIndex
 from model.errors import FenboError
 
 DIMENSIONS = 96
@@ -27,6 +28,18 @@ def numbers(start: int, count: int) -> NDArray[np.uint32]:
 
 def exact(query: F32, rows: F32, most: int) -> set[int]:
     return set(np.argsort(-(rows @ query))[:most].tolist())
+
+
+def test_a_sketch_tells_near_from_far() -> None:
+    """Bits of the sketch that differ follow the angle; planes of one turn stand at right angles."""
+    axes = principal_axes(vectors(2000))
+    one, other = vectors(2000), vectors(2000, seed=1)
+    near = ((one @ axes.planes > 0) != ((one + 0.02 * other) @ axes.planes > 0)).mean()
+    far = ((one @ axes.planes > 0) != (other @ axes.planes > 0)).mean()
+    assert near < 0.05 < 0.4 < far < 0.6
+    block = axes.planes[:, :64]
+    np.testing.assert_allclose(block.T @ block, np.eye(64), atol=1e-5)
+    np.testing.assert_array_equal(axes.planes, principal_axes(vectors(2000)).planes)
 
 
 def test_few_rows_are_searched_exactly() -> None:
@@ -94,7 +107,8 @@ def test_a_million_equal_vectors_keep_a_search_bounded() -> None:
 
 
 def test_memory_a_ticket() -> None:
-    index = VectorIndex(384, axes=np.eye(384, 352, dtype=np.float32))
+    axes = Axes(np.eye(384, 352, dtype=np.float32), np.eye(384, BITS, dtype=np.float32))
+    index = VectorIndex(384, axes=axes)
     rows = np.zeros((10_000, 384), dtype=np.float32)
     rows[:, 0] = 1.0
     index.add_many(numbers(0, 10_000), rows, area="", week=0)
@@ -111,4 +125,4 @@ def test_wrong_sizes_are_refused() -> None:
     with pytest.raises(FenboError, match="dimensions is 0"):
         VectorIndex(0)
     with pytest.raises(FenboError, match="axes"):
-        VectorIndex(8, axes=np.eye(9, dtype=np.float32))
+        VectorIndex(8, axes=principal_axes(vectors(20)))
