@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,15 @@ def softmax(scores: F32) -> F32:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How department scores are joined, with ``z = encoder · E + lexical · L``:
+    """How department scores are joined, with ``z = encoder · E + lexical · L + bias``:
 
     ``p = (1 - doubt) · softmax(z) + doubt · softmax(z / 3)``.
 
     The sum is a logarithmic opinion pool (Genest and Zidek 1986), so blend and temperature are one. The flatter
     part is for wrong labels: about one letter in ten could have gone to its second department, however sure the
-    scores are, and a temperature alone cannot say that. ``lexical_alone`` and ``doubt_alone`` are the same for
-    the lexical model by itself.
+    scores are, and a temperature alone cannot say that. ``bias`` is one number a column, for departments that both
+    models together name too often or too seldom; empty for none. ``lexical_alone`` and ``doubt_alone`` are the same
+    for the lexical model by itself.
     """
 
     encoder: float
@@ -44,12 +46,14 @@ class Blend:
     doubt: float
     lexical_alone: float
     doubt_alone: float
+    bias: tuple[float, ...] = ()
 
     def probabilities(self, lexical: F32, encoder: F32 | None) -> F32:
         """Probabilities (N, K) from lexical scores (N, K) and, where there is an encoder, its logits (N, K)."""
         if encoder is None:
             return doubted(lexical * np.float32(self.lexical_alone), self.doubt_alone)
-        return doubted(encoder * np.float32(self.encoder) + lexical * np.float32(self.lexical), self.doubt)
+        scores = encoder * np.float32(self.encoder) + lexical * np.float32(self.lexical)
+        return doubted(scores + np.array(self.bias or 0.0, dtype=np.float32), self.doubt)
 
 
 def doubted(scores: F32, doubt: float) -> F32:
@@ -160,7 +164,7 @@ class Calibration:
         try:
             table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             return cls(
-                blend=Blend(**table.pop("blend")),
+                blend=_blend(**table.pop("blend")),
                 decision=DecisionThresholds(**table.pop("decision")),
                 urgency_blend=HeadBlend(**table.pop("urgency_blend")),
                 urgency=UrgencyThresholds(**table.pop("urgency")),
@@ -170,3 +174,7 @@ class Calibration:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise FenboError(f"{path.name}: not a calibration ({error}); export the bundle again") from error
+
+
+def _blend(*, bias: Sequence[float] = (), **weights: float) -> Blend:
+    return Blend(**weights, bias=tuple(bias))

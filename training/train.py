@@ -29,7 +29,14 @@ from model.records import Problem
 from model.router import Router, code_version
 from model.taxonomy import Taxonomy
 from training.beside import add_baseline, add_reference
-from training.calibrate import fit_blend, fit_cascade, fit_decision, fit_head_blend, fit_urgency
+from training.calibrate import (
+    crossed_probabilities,
+    fit_blend,
+    fit_cascade,
+    fit_decision,
+    fit_head_blend,
+    fit_urgency,
+)
 from training.card import write_card
 from training.corpus import Corpus, held_back
 from training.heads import fit_head
@@ -42,6 +49,9 @@ from training.splits import group_split
 
 F32 = NDArray[np.float32]
 DEV_SHARE = 0.1
+
+FOLDS = 5
+"""Parts of the dev letters: thresholds are fitted on what a blend of the other parts says of each."""
 
 FEWEST_LABELS = 100
 """Letters with a label below which a head keeps the starter's weights."""
@@ -315,7 +325,13 @@ class _Parts:
         blend = fit_blend(words["department"], heads.get("department"), truth)
         calibration = self._with_urgency_and_kind(Calibration(blend=blend, decision=DecisionThresholds()))
         alone = blend.probabilities(words["department"], None)
-        probabilities = blend.probabilities(words["department"], heads.get("department"))
+        probabilities = crossed_probabilities(
+            words["department"],
+            heads.get("department"),
+            truth,
+            folds=FOLDS,
+            seed=self.request.settings.fit.seed,
+        )
         cascade = fit_cascade(alone, probabilities)
         spared = cascade.sure(
             alone,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.calibration import softmax
-from training.calibrate import fit_blend, fit_cascade, fit_decision
+from training.calibrate import crossed_probabilities, fit_blend, fit_cascade, fit_decision
 
 
 def _letters(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,6 +49,44 @@ def test_the_blend_finds_the_temperature() -> None:
     assert blend.lexical_alone == pytest.approx(7, rel=0.1)
     both = fit_blend(np.zeros_like(logits), logits / 3, truth)
     assert both.encoder == pytest.approx(3, rel=0.1)
+
+
+def test_a_department_named_too_seldom_is_given_a_bias() -> None:
+    probabilities, truth = _letters(11, 4000)
+    logits = np.log(probabilities)
+    held_down = logits - np.array([0, 0, 1.5, 0], dtype=np.float32)
+    blend = fit_blend(np.zeros_like(logits), held_down, truth)
+    others = [blend.bias[column] for column in (0, 1, 3)]
+    assert blend.bias[2] - float(np.mean(others)) == pytest.approx(1.5, abs=0.2)
+    again = blend.probabilities(np.zeros_like(logits), held_down)
+    assert again.mean(axis=0) == pytest.approx(probabilities.mean(axis=0), abs=0.02)
+
+
+def test_a_department_without_letters_is_not_held_down() -> None:
+    probabilities, truth = _letters(12, 1000)
+    seen = truth != 1
+    logits = np.log(probabilities)[seen]
+    blend = fit_blend(np.zeros_like(logits), logits, truth[seen])
+    assert blend.bias[1] == 0.0
+    assert min(blend.bias[0], blend.bias[2], blend.bias[3]) > 0.1  # the others make up for it
+
+
+def test_crossed_probabilities_are_no_better_than_those_of_new_letters() -> None:
+    """With many departments and few letters a blend fits its own letters better than it knows others."""
+    generator = np.random.default_rng(4)
+    logits = generator.normal(size=(4000, 30)).astype(np.float32) * 3
+    chances = softmax(logits)
+    truth = np.array([generator.choice(30, p=row / row.sum()) for row in chances.astype(np.float64)])
+    few, nothing = slice(0, 300), np.zeros_like(logits)
+
+    def loss(probabilities: np.ndarray, which: slice) -> float:
+        rows = np.arange(len(truth[which]))
+        return float(-np.log(probabilities[rows, truth[which]]).mean())
+
+    own = loss(fit_blend(nothing[few], logits[few], truth[few]).probabilities(nothing[few], logits[few]), few)
+    crossed = loss(crossed_probabilities(nothing[few], logits[few], truth[few], folds=5, seed=0), few)
+    assert own < crossed
+    assert crossed_probabilities(nothing[few], None, truth[few], folds=5, seed=0).shape == (300, 30)
 
 
 def test_the_cascade_spares_the_encoder_only_where_it_would_say_the_same() -> None:
