@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from model.duplicates.score import PairScorer
 from model.errors import FenboError
 from model.place import PlaceFinder
 from model.ticket import Location, Ticket
+from service.matching.home import home_of
 from service.storage import Database, StorageUnavailable
 from service.storage.tables import CLUSTERS, HOT_TOPICS, MATCHING, META, OUTCOMES, TICKETS, VERDICTS
 
@@ -74,7 +74,7 @@ class Matcher:
     ) -> None:
         """``folder`` holds the index, which can be made again from the rows."""
         self._database = database
-        self._folder = folder
+        self._home = home_of(database, folder)
         self._scorer = scorer
         self._window = timedelta(days=window_days)
         self._clock = clock
@@ -247,6 +247,8 @@ class Matcher:
                 kind=row.kind,
                 department=row.department,
             )
+        except StorageUnavailable:
+            raise
         except FenboError as error:
             # One letter that cannot be compared must not hold up all that come after it.
             _log.error("a ticket could not be compared", number=row.number, reason=type(error).__name__)
@@ -290,6 +292,8 @@ class Matcher:
                 finder.rule(
                     row.ticket_id, row.other_id, same=row.kind == "merge", by=row.by, reason=row.reason or ""
                 )
+            except StorageUnavailable:
+                raise
             except FenboError as error:
                 _log.warning("a ruling could not be obeyed", outcome=row.id, reason=type(error).__name__)
                 continue
@@ -309,7 +313,7 @@ class Matcher:
         """Take up the index; one that is not there, not the one known or of another word table is filled first."""
         space = self._scorer.words.fingerprint
         if space == self._state.space:
-            self._finder = self._finder_in(self._folder_of(self._state))
+            self._finder = self._finder_of(self._state)
             if self._finder.store.identity == self._state.index:
                 return self._finder
             self.close()
@@ -317,19 +321,27 @@ class Matcher:
         known = self._state
         begun = replace(known, space=space, epoch=known.epoch + 1, ruled=0, repaired=0)
         # What other indexes hold is either not comparable or not what the rows say (any more).
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._finder = self._finder_in(self._folder_of(begun))
+        self._home.clear_for(_named(begun))
+        self._finder = self._finder_of(begun)
         self._state = replace(begun, index=self._finder.store.identity)
         self._fill(through, known)
         return self._finder
 
-    def _finder_in(self, folder: Path) -> DuplicateFinder:
-        return DuplicateFinder(
-            self._scorer, folder=folder, places=PlaceFinder(), window_days=self._window.days
-        )
-
-    def _folder_of(self, state: State) -> Path:
-        return self._folder / f"{state.space}-{state.epoch}"
+    def _finder_of(self, state: State) -> DuplicateFinder:
+        name = _named(state)
+        store = self._home.store(name)
+        try:
+            return DuplicateFinder(
+                self._scorer,
+                folder=self._home.folder(name),
+                store=store,
+                places=PlaceFinder(),
+                window_days=self._window.days,
+            )
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
 
     def _fill(self, through: int, known: State) -> None:
         """Compare again what came within the window: the rows are the truth, the index is made from them."""
@@ -383,6 +395,10 @@ class Matcher:
             },
             ensure_ascii=False,
         )
+
+
+def _named(state: State) -> str:
+    return f"{state.space}-{state.epoch}"
 
 
 def _ticket(row: Row[Any]) -> Ticket:

@@ -141,6 +141,25 @@ def test_lost_index_is_made_again_from_the_rows(settings: Settings) -> None:
         assert sum(sizes) == 3
 
 
+def test_another_machine_goes_on_with_the_rows_in_postgresql(settings: Settings, tmp_path: Path) -> None:
+    """Only its index is made anew: nothing is compared a second time, and no cluster gets another name."""
+    if settings.database_url is None:
+        pytest.skip("the rows of SQLite are on one machine")
+    with behind_socket(FixtureRouter(), settings) as running:
+        first, other = _posted(running, "A", NOISE), _posted(running, "B", WAGES)
+        running.client.post("/v1/tickets/A/outcome", json={"kind": "merge", "other_ticket": "B"})
+        wait_until(lambda: _cluster(running, "A") == _cluster(running, "B"))
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
+    elsewhere.data_dir.mkdir()
+    (elsewhere.data_dir / "secret.key").write_bytes((settings.data_dir / "secret.key").read_bytes())
+    with behind_socket(FixtureRouter(), elsewhere) as running:
+        third = _posted(running, "C", NOISE)
+        assert third["duplicate_of"] == "A"
+        assert third["cluster"] in (first["cluster"], other["cluster"])
+        assert _cluster(running, "A") == _cluster(running, "B") == _cluster(running, "C")
+    assert '"epoch": 0' in rows(settings, "SELECT value FROM meta WHERE name = 'matching'")[0][0]
+
+
 def test_a_word_said_before_the_first_ticket_after_a_start_is_obeyed(settings: Settings) -> None:
     with behind_socket(FixtureRouter(), settings) as running:
         first, second = _posted(running, "A", NOISE), _posted(running, "B", NOISE)
@@ -233,6 +252,15 @@ def test_helper_of_a_killed_service_ends(settings: Settings) -> None:
         process.wait()
 
 
+def _kept(settings: Settings, folder: Path) -> bytes:
+    """All that the finder's rows still hold: of SQLite the very file, of PostgreSQL what can be read."""
+    if settings.database_url is None:
+        (file,) = folder.rglob("duplicates.db")
+        return file.read_bytes()
+    (schema,) = rows(settings, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'fenbo_duplicates%'")[0]
+    return str(rows(settings, f"SELECT * FROM {schema}.bodies")).encode()
+
+
 def test_once_an_hour_drift_is_repaired_and_old_words_are_forgotten(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -282,9 +310,9 @@ def test_once_an_hour_drift_is_repaired_and_old_words_are_forgotten(
         assert [ticket.ticket_id for ticket in finder.store.oldest(10)] == ["A", "B"]
         matcher.close()
         database.close()
-    (file,) = (tmp_path / "index").rglob("duplicates.db")
-    assert "旧书市场".encode() not in file.read_bytes()
-    assert "臣田小区".encode() in file.read_bytes()
+    kept = _kept(settings, tmp_path / "index")
+    assert "旧书市场".encode() not in kept
+    assert "臣田小区".encode() in kept
 
 
 def test_words_said_before_an_index_was_lost_are_obeyed_with_the_first_after_it(
