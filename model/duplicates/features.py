@@ -254,14 +254,14 @@ def _presence(name: str, text: str) -> float:
     """
     if name in text:
         return 1.0
-    for run in _runs_of(name):
-        if run in text:
+    for part in _parts_of(name):
+        if part in text:
             return 0.7
     return 0.0
 
 
 @lru_cache(maxsize=1 << 14)
-def _runs_of(name: str) -> tuple[str, ...]:
+def _parts_of(name: str) -> tuple[str, ...]:
     if len(name) < 4 or name.isdigit():
         return ()
     length = max(3, -(-len(name) * 6 // 10))

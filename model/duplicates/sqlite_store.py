@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +15,12 @@ from model.errors import FenboError
 
 from .encoding import facts_text, grams_bytes, profile_of, vector_bytes
 from .profile import Profile
+from .profile_cache import ProfileCache
 from .store import WEEK, Edge, Event, EventKind, IndexedVector, Letter, NewTicket, Ruling, StoredTicket
 
 _VERSION = 3
-_CACHED_PROFILES = 4096
 _MAPPED = 1 << 31
+"""Bytes of the file that are mapped into memory at most."""
 _MOST_VARIABLES = 900
 """SQLite allows 999 question marks on old builds."""
 
@@ -88,7 +88,7 @@ class SqliteStore:
             FenboError: the file is no store of fenbo's, or of another version.
         """
         self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        self._cache: OrderedDict[int, Profile] = OrderedDict()
+        self._cache = ProfileCache()
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
             # A killed process loses nothing; a power cut may lose the last tickets, never the file.
@@ -200,20 +200,14 @@ class SqliteStore:
 
     def profiles(self, numbers: Sequence[int]) -> dict[int, Profile]:
         """Profiles by number; the ones asked for lately are kept in memory."""
-        missing = [number for number in numbers if number not in self._cache]
+        return self._cache.get(numbers, self._read_profiles)
+
+    def _read_profiles(self, numbers: Sequence[int]) -> dict[int, Profile]:
         rows = self._by_numbers(
             "SELECT number, facts, vector, grams FROM bodies JOIN vectors USING (number) WHERE number IN",
-            missing,
+            numbers,
         )
-        found = {number: profile_of(facts, vector, grams) for number, facts, vector, grams in rows}
-        for number in numbers:
-            if number in self._cache:
-                self._cache.move_to_end(number)
-                found[number] = self._cache[number]
-        self._cache.update(found)
-        while len(self._cache) > _CACHED_PROFILES:
-            self._cache.popitem(last=False)
-        return found
+        return {number: profile_of(facts, vector, grams) for number, facts, vector, grams in rows}
 
     def letters(self, numbers: Sequence[int]) -> dict[int, Letter]:
         """Masked words by number."""
@@ -407,8 +401,7 @@ class SqliteStore:
             "DELETE FROM tickets WHERE number = ?",
         ):
             self._connection.executemany(statement, gone)
-        for number in numbers:
-            self._cache.pop(number, None)
+        self._cache.forget(numbers)
 
     def close(self) -> None:
         """Close the file; what was committed stays."""

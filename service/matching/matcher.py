@@ -19,7 +19,7 @@ from model.duplicates.score import PairScorer
 from model.errors import FenboError
 from model.place import PlaceFinder
 from model.ticket import Location, Ticket
-from service.matching.home import home_of
+from service.matching.home import Home
 from service.storage import Database, StorageUnavailable
 from service.storage.tables import CLUSTERS, HOT_TOPICS, MATCHING, META, OUTCOMES, TICKETS, VERDICTS
 
@@ -74,7 +74,7 @@ class Matcher:
     ) -> None:
         """``folder`` holds the index, which can be made again from the rows."""
         self._database = database
-        self._home = home_of(database, folder)
+        self._home = Home(database, folder)
         self._scorer = scorer
         self._window = timedelta(days=window_days)
         self._clock = clock

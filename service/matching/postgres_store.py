@@ -6,7 +6,6 @@ under a filter by week and area, the index 0.98 and more.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -18,6 +17,7 @@ from sqlalchemy.engine import URL
 
 from model.duplicates.encoding import facts_text, grams_bytes, profile_of, vector_bytes
 from model.duplicates.profile import Profile
+from model.duplicates.profile_cache import ProfileCache
 from model.duplicates.store import (
     WEEK,
     Edge,
@@ -35,7 +35,6 @@ from service.storage import StorageUnavailable
 PREFIX: Final = "fenbo_duplicates_"
 """Schemas of finders' rows are called so; each holds the rows of one word table and epoch."""
 _VERSION: Final = "1"
-_CACHED_PROFILES: Final = 4096
 _READ_TOGETHER: Final = 5_000
 _TICKET: Final = "number, ticket_id, digest, moment, area, cluster"
 _RULING: Final = "sequence, at, a, b, same, by, reason"
@@ -108,7 +107,7 @@ class PostgresStore:
             FenboError: the schema is of another version of fenbo.
         """
         self._schema = PREFIX + name
-        self._cache: OrderedDict[int, Profile] = OrderedDict()
+        self._cache = ProfileCache()
         with _translated():
             self._connection = connected(url)
         try:
@@ -197,17 +196,13 @@ class PostgresStore:
 
     def profiles(self, numbers: Sequence[int]) -> dict[int, Profile]:
         """Profiles by number; the ones asked for lately are kept in memory."""
-        missing = [number for number in numbers if number not in self._cache]
-        rows = self._rows("SELECT number, facts, vector, grams FROM bodies WHERE number = ANY(%s)", missing)
-        found = {number: profile_of(facts, vector, grams) for number, facts, vector, grams in rows}
-        for number in numbers:
-            if number in self._cache:
-                self._cache.move_to_end(number)
-                found[number] = self._cache[number]
-        self._cache.update(found)
-        while len(self._cache) > _CACHED_PROFILES:
-            self._cache.popitem(last=False)
-        return found
+        return self._cache.get(numbers, self._read_profiles)
+
+    def _read_profiles(self, numbers: Sequence[int]) -> dict[int, Profile]:
+        rows = self._rows(
+            "SELECT number, facts, vector, grams FROM bodies WHERE number = ANY(%s)", list(numbers)
+        )
+        return {number: profile_of(facts, vector, grams) for number, facts, vector, grams in rows}
 
     def letters(self, numbers: Sequence[int]) -> dict[int, Letter]:
         """Masked words by number."""
@@ -421,8 +416,7 @@ class PostgresStore:
             "DELETE FROM tickets WHERE number = ANY(%s)",
         ):
             self._run(statement, list(numbers))
-        for number in numbers:
-            self._cache.pop(number, None)
+        self._cache.forget(numbers)
 
     def close(self) -> None:
         """Close the connection; what was committed stays."""
